@@ -1,0 +1,33 @@
+// swift-tools-version: 6.1
+// SPDX-License-Identifier: MIT
+// The host build: ordinary Swift, for unit tests, sanitizers and fuzzing. What runs on a device is
+// built from the same sources in Embedded mode by the Makefile.
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+    .enableExperimentalFeature("Lifetimes"),
+    .swiftLanguageMode(.v6),
+]
+
+let package = Package(
+    name: "ktrxer",
+    products: [
+        .library(name: "KTRxerLite", targets: ["KTRxerLite"]),
+        .executable(name: "ktrxer-agent", targets: ["ktrxer-agent"]),
+    ],
+    targets: [
+        .target(
+            name: "CKTRxer", exclude: ["start.c"],
+            cSettings: [.define("_GNU_SOURCE"), .unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .target(name: "KTRxerLite", dependencies: ["CKTRxer"], swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "ktrxer-agent", dependencies: ["KTRxerLite", "CKTRxer"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "KTRxerLiteTests", dependencies: ["KTRxerLite", "CKTRxer"],
+            resources: [.copy("Vectors")], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "AgentTests", dependencies: ["ktrxer-agent", "KTRxerLite", "CKTRxer"],
+            swiftSettings: swiftSettings),
+    ]
+)

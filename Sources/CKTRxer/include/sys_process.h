@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* This process: its arguments, output, exit and random numbers. */
+#ifndef KTRXER_SYS_PROCESS_H
+#define KTRXER_SYS_PROCESS_H
+
+#include <stdint.h>
+
+/* The command line; device build only (start.c). NULL past the end. */
+int32_t ktrxer_argument_count(void);
+const char *ktrxer_argument(int32_t index);
+
+/* Writes all of it to a descriptor, going on after short writes and signals. 0 or -errno. */
+int32_t ktrxer_write_all(int32_t descriptor, const void *bytes, uint32_t count);
+
+/* Ends the process, without running anything else. */
+void ktrxer_exit(int32_t status) __attribute__((noreturn));
+
+/* Fills with random bytes from the kernel; never blocks for long after boot. */
+void ktrxer_random(void *bytes, uint32_t count);
+
+#endif

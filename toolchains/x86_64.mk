@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: MIT
+# x86_64, static musl from Debian's musl-dev.
+SWIFT_TRIPLE := x86_64-unknown-none-elf
+SWIFT_FLAGS :=
+CC := musl-gcc
+CFLAGS := -Os
+STRIP := strip
+KERNEL_HEADERS := /usr/include/linux /usr/include/asm-generic /usr/include/x86_64-linux-gnu/asm
