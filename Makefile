@@ -12,6 +12,10 @@ help: ## list these commands
 
 include toolchains/embedded.mk
 
+.PHONY: setup
+setup: ## install and build what the tests need and this machine lacks (Debian 12; root when packages are missing)
+	@Tests/beds/setup.sh all
+
 .PHONY: build
 build: $(OUT)/ktrxer-agent ## the static agent for TARGET (x86_64), in build/TARGET/
 	@ls -l $<
@@ -19,6 +23,10 @@ build: $(OUT)/ktrxer-agent ## the static agent for TARGET (x86_64), in build/TAR
 .PHONY: test-unit
 test-unit: ## unit tests on the host
 	swift test
+
+.PHONY: test-network
+test-network: build ## network tests: in User Mode Linux with virtual time, and (as root) on this kernel
+	@Tests/network/run.sh
 
 .PHONY: clean
 clean: ## remove everything that was built here

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// PID 1 of the virtual bed. Mounts what programs expect, then runs one shell script after the other that
+// the host puts into /bed (a folder of the host): /bed/N.cmd is run, in the network namespace that N.ns
+// names if there is one, with its output in N.out and N.err, and N.status (the exit status, or
+// 128 + signal) appears when it has ended.
+// While it looks for the next script it spins instead of sleeping: virtual time stands still as long as
+// something runs, so nothing in the guest gets older between two commands.
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void must(int result, const char *what)
+{
+	if (result >= 0)
+		return;
+	fprintf(stderr, "bed-init: %s: %s\n", what, strerror(errno));
+	sync();
+	reboot(RB_POWER_OFF);
+}
+
+static void redirect(const char *path, int flags, int to)
+{
+	int fd = open(path, flags, 0644);
+
+	if (fd < 0 || dup2(fd, to) < 0)
+		_exit(125);
+	close(fd);
+}
+
+static void enter(const char *file)
+{
+	char name[64] = "", path[96];
+	int fd = open(file, O_RDONLY);
+
+	if (fd < 0)
+		return;
+	if (read(fd, name, sizeof(name) - 1) < 0)
+		_exit(124);
+	close(fd);
+	snprintf(path, sizeof(path), "/run/netns/%s", name);
+	fd = open(path, O_RDONLY);
+	if (fd < 0 || setns(fd, CLONE_NEWNET) < 0)
+		_exit(123);
+	close(fd);
+}
+
+static int run(const char *command, const char *namespace, const char *out, const char *err)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		setsid();
+		redirect("/dev/null", O_RDONLY, 0);
+		redirect(out, O_WRONLY | O_CREAT | O_TRUNC, 1);
+		redirect(err, O_WRONLY | O_CREAT | O_TRUNC, 2);
+		enter(namespace);
+		execl("/bin/sh", "sh", command, (char *)NULL);
+		_exit(126);
+	}
+	must(child, "fork");
+	for (;;) {
+		pid_t ended = waitpid(-1, &status, 0);
+
+		if (ended == child)
+			return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+		if (ended < 0 && errno != EINTR)
+			return 127;
+	}
+}
+
+int main(void)
+{
+	char command[64], namespace[64], out[64], err[64], partial[64], done[64];
+
+	must(mount("proc", "/proc", "proc", 0, NULL), "mount /proc");
+	must(mount("sysfs", "/sys", "sysfs", 0, NULL), "mount /sys");
+	must(mkdir("/dev/pts", 0755), "mkdir /dev/pts");
+	must(mount("devpts", "/dev/pts", "devpts", 0, NULL), "mount /dev/pts");
+	must(mount("tmpfs", "/tmp", "tmpfs", 0, NULL), "mount /tmp");
+	must(mount("tmpfs", "/run", "tmpfs", 0, NULL), "mount /run");
+	must(mount("tmpfs", "/var", "tmpfs", 0, NULL), "mount /var");
+	must(mount("tmpfs", "/etc/config", "tmpfs", 0, NULL), "mount /etc/config");
+	must(mount("none", "/bed", "hostfs", 0, getenv("BED")), "mount /bed");
+	must(mkdir("/var/run", 0755), "mkdir /var/run");
+	setenv("PATH", "/bin", 1);
+	setenv("HOME", "/tmp", 1);
+	setenv("LC_ALL", "C", 1);
+	unsetenv("TERM");
+	must(chdir("/tmp"), "chdir /tmp");
+
+	for (unsigned number = 1;; number++) {
+		snprintf(command, sizeof(command), "/bed/%u.cmd", number);
+		snprintf(namespace, sizeof(namespace), "/bed/%u.ns", number);
+		snprintf(out, sizeof(out), "/bed/%u.out", number);
+		snprintf(err, sizeof(err), "/bed/%u.err", number);
+		snprintf(partial, sizeof(partial), "/bed/%u.partial", number);
+		snprintf(done, sizeof(done), "/bed/%u.status", number);
+		while (access(command, F_OK) != 0)
+			if (access("/bed/off", F_OK) == 0) {
+				sync();
+				reboot(RB_POWER_OFF);
+			}
+		int status = run(command, namespace, out, err);
+		FILE *file = fopen(partial, "w");
+
+		sync();
+		must(file ? 0 : -1, partial);
+		fprintf(file, "%d\n", status);
+		fclose(file);
+		must(rename(partial, done), done);
+	}
+}

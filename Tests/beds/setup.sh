@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Brings what is missing on a Debian 12 machine, and says so line by line; with nothing missing it is done at once.
+#   setup.sh build   what building and running the agent needs
+#   setup.sh all     that, and what the tests need: tools to compare with, pytest, the User Mode Linux kernel
+# Swift itself is not installed here. What is built goes into a cache outside the tree:
+# $KTRXER_CACHE, or $XDG_CACHE_HOME/ktrxer, or ~/.cache/ktrxer.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=${KTRXER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ktrxer}
+what=${1:-all}
+
+build_packages="gcc make musl-tools linux-libc-dev iproute2 ethtool"
+test_packages="python3-venv tcpdump tshark fping mtr-tiny scamper busybox-static wireguard-tools \
+	linux-source-6.1 flex bison bc xz-utils"
+python_packages="pytest pytest-xdist"
+
+say() { echo "setup: $*"; }
+fail() { echo "setup: $*" >&2; exit 69; }
+
+case $what in
+build) packages=$build_packages ;;
+all) packages="$build_packages $test_packages" ;;
+*) echo "usage: setup.sh build|all" >&2; exit 64 ;;
+esac
+
+command -v swiftc >/dev/null || fail "no swiftc on the PATH; install Swift 6.3 or later from https://swift.org/install"
+command -v dpkg-query >/dev/null || fail "this is not Debian; install by other means: $packages"
+
+# shellcheck disable=SC2086 # lists of words
+missing=$(comm -23 <(printf '%s\n' $packages | sort) <(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' $packages \
+	2>/dev/null | sed -n 's/^ii  *//p' | sort) | tr '\n' ' ')
+if [ -n "$missing" ]; then
+	[ "$(id -u)" = 0 ] || fail "these packages are missing, and installing them needs root: $missing"
+	say "installing $missing"
+	export DEBIAN_FRONTEND=noninteractive
+	log=$(mktemp)
+	apt() { apt-get -q -y -o DPkg::Lock::Timeout=600 "$@" >> "$log" 2>&1; }
+	# An index that is too old names packages that are gone from the mirror: it is fetched anew.
+	# shellcheck disable=SC2086
+	apt update && apt install --no-install-recommends $missing || {
+		tail -n 20 "$log" >&2
+		rm -f "$log"
+		fail "apt-get could not install $missing; its last words are above"
+	}
+	rm -f "$log"
+fi
+[ "$what" = all ] || exit 0
+
+mkdir -p "$cache"
+exec 8> "$cache/setup.lock"
+flock 8
+python=/usr/bin/python3
+# shellcheck disable=SC2086
+venv=$cache/python-$( (echo $python_packages; $python --version) | sha256sum | cut -c1-16)
+if [ ! -e "$venv/.whole" ]; then
+	say "making a Python environment with $python_packages in $venv"
+	rm -rf "$venv"
+	$python -m venv "$venv"
+	# shellcheck disable=SC2086
+	"$venv/bin/pip" install --quiet --disable-pip-version-check $python_packages ||
+		fail "pip could not install $python_packages"
+	touch "$venv/.whole"
+fi
+ln -sfn "$venv" "$cache/python"
+
+kernel=$("$here/uml.sh" path "$cache")
+if [ ! -x "$kernel" ]; then
+	say "building the User Mode Linux kernel of the tests in $cache (some minutes, once)"
+	"$here/uml.sh" build "$cache"
+fi
+say "ready ($cache)"
