@@ -20,6 +20,22 @@ setup: ## install and build what the tests need and this machine lacks (Debian 1
 build: $(OUT)/ktrxer-agent ## the static agent for TARGET (x86_64), in build/TARGET/
 	@ls -l $<
 
+.PHONY: run
+run: ## build the agent and run examples/first-run.conf in a small internet made of network namespaces
+	@Tests/beds/setup.sh build
+	@$(MAKE) --no-print-directory build
+	@examples/small-internet.sh run $(OUT)/ktrxer-agent run --once -f examples/first-run.conf
+
+# One after the other, whatever -j says: they share the machine's two processors. The network tests come
+# last, and their runner has the last word.
+.PHONY: test
+test: ## set up, build, and pass all tests
+	@$(MAKE) --no-print-directory setup
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory test-unit
+	@$(MAKE) --no-print-directory test-network
+
 .PHONY: test-unit
 test-unit: ## unit tests on the host
 	swift test
@@ -27,6 +43,10 @@ test-unit: ## unit tests on the host
 .PHONY: test-network
 test-network: build ## network tests: in User Mode Linux with virtual time, and (as root) on this kernel
 	@Tests/network/run.sh
+
+.PHONY: lint
+lint: ## formatting and style of the sources
+	swift format lint --strict --recursive Sources Tests Package.swift
 
 .PHONY: clean
 clean: ## remove everything that was built here
