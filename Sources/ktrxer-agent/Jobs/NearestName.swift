@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+// "Did you mean": the name nearest to a misspelt one, by the number of letters that were left out, added,
+// changed or swapped with their neighbour (optimal string alignment). `-` and `_` are one letter.
+import KTRxerLite
+
+/// Looks at candidates one by one and keeps the nearest.
+struct NearestName {
+    private let wanted: ByteText
+    private var bestDistance: Int
+    /// The nearest candidate so far; nil when none is near enough to be what was meant.
+    private(set) var best: StaticString?
+
+    /// Longer names than this have no nearest: it bounds the work.
+    private static let longest = 24
+
+    init(to wanted: ByteText) {
+        self.wanted = wanted
+        // A third of the letters may be wrong: "tll" is meant to be "ttl", "x" is meant to be nothing.
+        bestDistance = wanted.count > Self.longest ? 0 : min(3, wanted.count / 3) + 1
+    }
+
+    mutating func consider(_ name: StaticString) {
+        let distance = distance(to: name)
+        if distance < bestDistance {
+            bestDistance = distance
+            best = name
+        }
+    }
+
+    private func distance(to name: StaticString) -> Int {
+        let columns = name.utf8CodeUnitCount
+        guard bestDistance > 0, columns <= Self.longest, abs(columns - wanted.count) < bestDistance else {
+            return Int.max
+        }
+        var beforeLast = [Int](repeating: 0, count: columns + 1)
+        var last = [Int](repeating: 0, count: columns + 1)
+        var row = [Int](repeating: 0, count: columns + 1)
+        for column in 0...columns { last[column] = column }
+        for line in 0..<wanted.count {
+            row[0] = line + 1
+            for column in 0..<columns {
+                let same = Self.fold(wanted[line]) == Self.fold(name.utf8Start[column])
+                var cost = last[column] + (same ? 0 : 1)
+                cost = min(cost, last[column + 1] + 1, row[column] + 1)
+                if line > 0 && column > 0
+                    && Self.fold(wanted[line]) == Self.fold(name.utf8Start[column - 1])
+                    && Self.fold(wanted[line - 1]) == Self.fold(name.utf8Start[column])
+                {
+                    cost = min(cost, beforeLast[column - 1] + 1)
+                }
+                row[column + 1] = cost
+            }
+            (beforeLast, last, row) = (last, row, beforeLast)
+        }
+        return last[columns]
+    }
+
+    /// `-` as `_`, capitals as small letters.
+    static func fold(_ byte: UInt8) -> UInt8 {
+        if byte == 0x2D { return 0x5F }
+        return byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte
+    }
+}
+
+extension Array where Element == UInt8 {
+    /// Whether these bytes are the literal text.
+    func equals(_ text: StaticString) -> Bool {
+        guard count == text.utf8CodeUnitCount else { return false }
+        for index in 0..<count where self[index] != text.utf8Start[index] { return false }
+        return true
+    }
+
+    /// Whether these bytes are the name, `-` and `_` being equal.
+    func equalsName(_ name: StaticString) -> Bool {
+        guard count == name.utf8CodeUnitCount else { return false }
+        for index in 0..<count {
+            let byte = self[index] == 0x2D ? 0x5F : self[index]
+            if byte != name.utf8Start[index] { return false }
+        }
+        return true
+    }
+
+    /// Appends what a user wrote, in single quotes: at most 40 bytes of it, and nothing that would
+    /// disturb a terminal.
+    mutating func append(quoted text: ByteText) {
+        append(0x27)
+        for index in 0..<Swift.min(text.count, 40) {
+            let byte = text[index]
+            if byte >= 0x20 && byte < 0x7F {
+                append(byte)
+            } else {
+                append(text: "\\x")
+                append(hexadecimal: UInt64(byte), width: 2)
+            }
+        }
+        if text.count > 40 { append(text: "...") }
+        append(0x27)
+    }
+}
