@@ -33,7 +33,7 @@ cp "$(command -v busybox)" "$root/bin/busybox"
 done
 
 for source in "$here"/programs/*.c; do
-	musl-gcc -static -Os -s -Wall -Wextra -Werror -D_GNU_SOURCE -o "$root/bin/$(basename "$source" .c)" "$source"
+	gcc -static -Os -s -Wall -Wextra -Werror -D_GNU_SOURCE -o "$root/bin/$(basename "$source" .c)" "$source"
 done
 mv "$root/bin/bed-init" "$root/init"
 
