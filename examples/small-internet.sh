@@ -17,6 +17,7 @@
 # sender that bypasses the queueing discipline of its own interface must not escape it. The server (192.0.2.80,
 # 2001:db8:80::80) answers ICMP echo, echoes UDP on port 7, has TCP port 80 open and everything else closed.
 # Routers answer every expired packet: their ICMP rate limits are off.
+# shellcheck disable=SC2086,SC2016,SC2015 # lists of words; a script for a namespace; either failure is one
 set -euo pipefail
 
 usage() {
@@ -86,7 +87,7 @@ SETTINGS='
 		ipv4/conf/all/rp_filter ipv4/conf/default/rp_filter; do
 		[ ! -e $file ] || echo 0 > $file
 	done
-	echo "0 2147483647" > ipv4/ping_group_range
+	{ echo "0 2147483647" > ipv4/ping_group_range || echo "0 0" > ipv4/ping_group_range; } 2>/dev/null
 	echo $1 > ipv4/ip_forward
 	echo $1 > ipv6/conf/all/forwarding
 	shift
@@ -161,6 +162,11 @@ down() {
 	for node in $NODES; do
 		pids=$(ip netns pids "$NAME-$node" 2>/dev/null) || continue
 		# What runs in there was started for this internet and has no use without it.
+		[ -z "$pids" ] || kill -TERM $pids 2>/dev/null || true
+		for _ in 1 2 3 4 5 6 7 8 9 10; do
+			pids=$(ip netns pids "$NAME-$node" 2>/dev/null) && [ -n "$pids" ] || break
+			sleep 0.1
+		done
 		[ -z "$pids" ] || kill -KILL $pids 2>/dev/null || true
 		ip netns del "$NAME-$node" 2>/dev/null || true
 	done
@@ -196,7 +202,13 @@ run)
 	trap 'exit 143' TERM
 	up
 	status=0
-	in_ns home "$@" || status=$?
+	# A signal is dealt with while the command runs only if the shell waits for it; a terminal sends it to both.
+	if [ -t 0 ]; then
+		in_ns home "$@" || status=$?
+	else
+		in_ns home "$@" <&0 &
+		wait $! || status=$?
+	fi
 	exit $status
 	;;
 up)

@@ -5,6 +5,7 @@
 #   setup.sh all     that, and what the tests need: tools to compare with, pytest, the User Mode Linux kernel
 # Swift itself is not installed here. What is built goes into a cache outside the tree:
 # $KTRXER_CACHE, or $XDG_CACHE_HOME/ktrxer, or ~/.cache/ktrxer.
+# shellcheck disable=SC2086,SC2016,SC2015 # lists of words; a script for a namespace; either failure is one
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -28,7 +29,6 @@ esac
 command -v swiftc >/dev/null || fail "no swiftc on the PATH; install Swift 6.3 or later from https://swift.org/install"
 command -v dpkg-query >/dev/null || fail "this is not Debian; install by other means: $packages"
 
-# shellcheck disable=SC2086 # lists of words
 missing=$(comm -23 <(printf '%s\n' $packages | sort) <(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' $packages \
 	2>/dev/null | sed -n 's/^ii  *//p' | sort) | tr '\n' ' ')
 if [ -n "$missing" ]; then
@@ -38,7 +38,6 @@ if [ -n "$missing" ]; then
 	log=$(mktemp)
 	apt() { apt-get -q -y -o DPkg::Lock::Timeout=600 "$@" >> "$log" 2>&1; }
 	# An index that is too old names packages that are gone from the mirror: it is fetched anew.
-	# shellcheck disable=SC2086
 	apt update && apt install --no-install-recommends $missing || {
 		tail -n 20 "$log" >&2
 		rm -f "$log"
@@ -52,13 +51,11 @@ mkdir -p "$cache"
 exec 8> "$cache/setup.lock"
 flock 8
 python=/usr/bin/python3
-# shellcheck disable=SC2086
 venv=$cache/python-$( (echo $python_packages; $python --version) | sha256sum | cut -c1-16)
 if [ ! -e "$venv/.whole" ]; then
 	say "making a Python environment with $python_packages in $venv"
 	rm -rf "$venv"
 	$python -m venv "$venv"
-	# shellcheck disable=SC2086
 	"$venv/bin/pip" install --quiet --disable-pip-version-check $python_packages ||
 		fail "pip could not install $python_packages"
 	touch "$venv/.whole"

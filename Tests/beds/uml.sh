@@ -5,6 +5,7 @@
 #   uml.sh path CACHE    prints where the kernel is, or will be
 #   uml.sh build CACHE   builds it there if it is not there yet
 # A kernel appears under its final name only when it is whole: an interrupted build leaves nothing.
+# shellcheck disable=SC2086,SC2016,SC2015 # lists of words; a script for a namespace; either failure is one
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
