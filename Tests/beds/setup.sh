@@ -12,7 +12,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${KTRXER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ktrxer}
 what=${1:-all}
 
-build_packages="gcc make musl-tools linux-libc-dev iproute2 ethtool"
+build_packages="gcc binutils libc6-dev make musl-tools linux-libc-dev iproute2 ethtool"
 test_packages="python3-venv tcpdump tshark fping mtr-tiny scamper busybox-static wireguard-tools \
 	linux-source-6.1 flex bison bc xz-utils"
 python_packages="pytest pytest-xdist"
