@@ -17,7 +17,8 @@ usage() { echo "usage: uml.sh path|build CACHE" >&2; exit 64; }
 cache=$2
 
 version=$(dpkg-query -W -f '${Version}' $package 2>/dev/null) || version=missing
-key=$( (echo "$version"; cat "$here/uml.config" "${BASH_SOURCE[0]}") | sha256sum | cut -c1-16)
+# Comments do not make another kernel.
+key=$( (echo "$version"; grep -hv '^[[:space:]]*\(#.*\)\?$' "$here/uml.config" "${BASH_SOURCE[0]}") | sha256sum | cut -c1-16)
 kernel=$cache/uml-$key/linux
 
 case $1 in
