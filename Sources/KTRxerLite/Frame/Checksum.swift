@@ -82,15 +82,3 @@ public struct InternetChecksum: Sendable {
         return difference.folded
     }
 }
-
-extension MutableRawSpan {
-    /// The checksum of `count` bytes at `offset`, on top of what `sum` already holds.
-    func checksum(at offset: Int, count: Int, after sum: InternetChecksum = InternetChecksum())
-        throws(FrameError)
-        -> InternetChecksum
-    {
-        var total = sum
-        try total.add(bytes, at: offset, count: count)
-        return total
-    }
-}

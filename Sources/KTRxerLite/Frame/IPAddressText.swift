@@ -50,7 +50,8 @@ extension IPAddress {
         self = address
     }
 
-    /// Appends the canonical text form: dotted quad, or RFC 5952 with IPv4-mapped addresses as ::ffff:a.b.c.d.
+    /// Appends the canonical text form: dotted quad, or RFC 5952 with IPv4-mapped addresses as
+    /// ::ffff:a.b.c.d.
     public func append(to text: inout ByteText) {
         guard family == .ipv6 else {
             appendDottedQuad(UInt32(truncatingIfNeeded: low), to: &text)
@@ -81,7 +82,8 @@ extension IPAddress {
         return UInt16(truncatingIfNeeded: half >> UInt64((3 - index % 4) * 16))
     }
 
-    /// The longest run of two or more zero groups, the first of equals (RFC 5952, 4.2); from 8 when there is none.
+    /// The longest run of two or more zero groups, the first of equals (RFC 5952, 4.2); from 8 when there
+    /// is none.
     private func longestZeroRun() -> (start: Int, length: Int) {
         var best = (start: 8, length: 0)
         var start = 0
