@@ -16,7 +16,7 @@ DEVICE_CFLAGS := $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -ffunc
 LITE_SOURCES := $(shell find Sources/KTRxerLite -name '*.swift' | LC_ALL=C sort)
 AGENT_SOURCES := $(shell find Sources/ktrxer-agent -name '*.swift' | LC_ALL=C sort)
 C_SOURCES := $(shell find Sources/CKTRxer -name '*.c' | LC_ALL=C sort)
-C_HEADERS := $(shell find Sources/CKTRxer/include -type f)
+C_HEADERS := $(shell find Sources/CKTRxer -name '*.h' -o -name '*.modulemap')
 C_OBJECTS := $(patsubst Sources/CKTRxer/%.c,$(OBJ)/%.o,$(C_SOURCES))
 
 $(OUT)/ktrxer-agent: $(OBJ)/agent.o $(OBJ)/KTRxerLite.o $(C_OBJECTS)

@@ -6,7 +6,7 @@ import CKTRxer
 public enum SystemAction: UInt8, Sendable {
     case openPacketSocket, mapRings, setFilter, openPingSocket, openUDPSocket, openTCPSocket
     case send, receive, readRoutes, readNeighbours, readInterface, resolveName, openFile, writeFile
-    case poll, reserveSourcePort, setSocketOption
+    case poll, reserveSourcePort, setSocketOption, resolveNeighbour
 
     public var text: StaticString {
         switch self {
@@ -27,6 +27,7 @@ public enum SystemAction: UInt8, Sendable {
         case .poll: "wait for events"
         case .reserveSourcePort: "reserve a source port"
         case .setSocketOption: "set a socket option"
+        case .resolveNeighbour: "have the kernel resolve the next hop"
         }
     }
 }
@@ -42,6 +43,10 @@ public enum ProbeError: Error, Equatable, Sendable {
     case routeRefused
     case noInterface
     case interfaceDown
+    /// A link-local or link-scope target says nothing without the interface that it is on.
+    case interfaceNeeded
+    /// The source address asked for is none of this host's, or the host has none of the target's family.
+    case noSourceAddress
     /// Nobody answered ARP or neighbour solicitations for the next hop.
     case gatewayUnresolved
     case nameNotFound
@@ -78,6 +83,8 @@ extension ProbeError {
         case .routeRefused: "route_refused"
         case .noInterface: "no_interface"
         case .interfaceDown: "interface_down"
+        case .interfaceNeeded: "interface_needed"
+        case .noSourceAddress: "no_source_address"
         case .gatewayUnresolved: "gateway_unresolved"
         case .nameNotFound: "name_not_found"
         case .nameServiceFailed: "name_service_failed"
@@ -115,6 +122,10 @@ extension ProbeError {
             text.append(text: "the routing table refuses the target (unreachable, blackhole or prohibit)")
         case .noInterface: text.append(text: "no such interface; check its name (ip link)")
         case .interfaceDown: text.append(text: "the interface is down; bring it up (ip link set … up)")
+        case .interfaceNeeded:
+            text.append(text: "a link-local target needs its interface; name it (--interface)")
+        case .noSourceAddress:
+            text.append(text: "this host has no such source address; check the addresses (ip address)")
         case .gatewayUnresolved:
             text.append(text: "the next hop does not answer ARP or neighbour discovery; check the cable and its address")
         case .nameNotFound: text.append(text: "the name does not resolve; check its spelling")

@@ -14,6 +14,10 @@
 
 #include "sys_clock.h"
 #include "sys_error.h"
+#include "sys_interface.h"
+#include "sys_neighbour.h"
 #include "sys_process.h"
+#include "sys_resolve.h"
+#include "sys_route.h"
 
 #endif

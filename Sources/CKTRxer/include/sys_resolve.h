@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Names to addresses with the C library's resolver (/etc/hosts, DNS), in a child process, because getaddrinfo
+ * blocks for as long as the name servers are silent.
+ */
+#ifndef KTRXER_SYS_RESOLVE_H
+#define KTRXER_SYS_RESOLVE_H
+
+#include <stdint.h>
+
+enum ktrxer_resolve_status {
+	KTRXER_RESOLVE_OK = 0,
+	KTRXER_RESOLVE_NOT_FOUND, /* the name servers say that there is no such name, or it has no address */
+	KTRXER_RESOLVE_WRONG_FAMILY, /* it has addresses, but none of the family asked for */
+	KTRXER_RESOLVE_FAILED, /* no answer from the name servers, or another failure */
+};
+
+enum { KTRXER_RESOLVE_MAXIMUM = 8 };
+
+struct ktrxer_resolve_address {
+	uint8_t family; /* 4 or 6 */
+	uint8_t bytes[16]; /* IPv4: the first 4 */
+};
+
+struct ktrxer_resolve_answer {
+	uint8_t status; /* enum ktrxer_resolve_status */
+	uint8_t count; /* addresses that follow, best first (RFC 6724) */
+	struct ktrxer_resolve_address addresses[KTRXER_RESOLVE_MAXIMUM];
+};
+
+/*
+ * Starts looking a NUL-terminated name up. `family` is 4, 6, or 0 for both. Returns a non-blocking descriptor that
+ * becomes readable when the answer is there, and sets the child's process id; or -errno. The child dies with this thread.
+ */
+int32_t ktrxer_resolve_start(const char *name, int32_t family, int32_t *process);
+/* Takes the answer. 1: out filled; 0: not there yet; -EPIPE: the child ended without one. */
+int32_t ktrxer_resolve_read(int32_t descriptor, struct ktrxer_resolve_answer *out);
+/* Closes the descriptor, ends the child if it is still at it, and reaps it. Once for each start. */
+void ktrxer_resolve_close(int32_t descriptor, int32_t process);
+
+#endif

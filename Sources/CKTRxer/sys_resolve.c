@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+#include "sys_resolve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Where the child keeps its end of the pipe; 0 to 2 lead to /dev/null. */
+enum { CHILD_PIPE = 3 };
+
+static void add_address(struct ktrxer_resolve_answer *answer, const struct addrinfo *entry)
+{
+	struct ktrxer_resolve_address *address = &answer->addresses[answer->count];
+
+	if (answer->count == KTRXER_RESOLVE_MAXIMUM)
+		return;
+	if (entry->ai_family == AF_INET) {
+		struct sockaddr_in v4;
+
+		memcpy(&v4, entry->ai_addr, sizeof(v4));
+		address->family = 4;
+		memcpy(address->bytes, &v4.sin_addr, 4);
+		answer->count++;
+	} else if (entry->ai_family == AF_INET6) {
+		struct sockaddr_in6 v6;
+
+		memcpy(&v6, entry->ai_addr, sizeof(v6));
+		address->family = 6;
+		memcpy(address->bytes, &v6.sin6_addr, 16);
+		answer->count++;
+	}
+}
+
+static int look_up(const char *name, int family, struct addrinfo **list)
+{
+	/* Without AI_ADDRCONFIG: whether there is a route is found out, and said, later. */
+	struct addrinfo hints = { .ai_family = family, .ai_socktype = SOCK_DGRAM };
+
+	return getaddrinfo(name, NULL, &hints, list);
+}
+
+static uint8_t failure_status(int error)
+{
+	switch (error) {
+	case EAI_NONAME:
+#ifdef EAI_NODATA
+	case EAI_NODATA:
+#endif
+#ifdef EAI_ADDRFAMILY
+	case EAI_ADDRFAMILY:
+#endif
+		return KTRXER_RESOLVE_NOT_FOUND;
+	default:
+		return KTRXER_RESOLVE_FAILED;
+	}
+}
+
+static void resolve(const char *name, int family, struct ktrxer_resolve_answer *answer)
+{
+	struct addrinfo *list = NULL;
+	int error = look_up(name, family, &list);
+
+	if (error) {
+		answer->status = failure_status(error);
+		/* C libraries differ in what they say of a name without an address of this family. */
+		if (answer->status == KTRXER_RESOLVE_NOT_FOUND && family != AF_UNSPEC &&
+		    look_up(name, AF_UNSPEC, &list) == 0)
+			answer->status = KTRXER_RESOLVE_WRONG_FAMILY;
+		return;
+	}
+	for (const struct addrinfo *entry = list; entry; entry = entry->ai_next)
+		add_address(answer, entry);
+	/* The list is not freed: the process ends. */
+	answer->status = answer->count ? KTRXER_RESOLVE_OK : KTRXER_RESOLVE_NOT_FOUND;
+}
+
+static void close_from(int first)
+{
+	struct rlimit limit;
+
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, first, ~0u, 0) == 0)
+		return;
+#endif
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > 65536)
+		limit.rlim_cur = 65536;
+	for (int descriptor = first; descriptor < (int)limit.rlim_cur; descriptor++)
+		close(descriptor);
+}
+
+/* Lets go of everything of the parent's: handlers that would act on descriptors of the same number, and those. */
+static void settle_child(int pipe_end, pid_t parent)
+{
+	sigset_t none;
+	int null;
+
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
+	if (pipe_end != CHILD_PIPE && dup2(pipe_end, CHILD_PIPE) < 0)
+		_exit(1);
+	close_from(CHILD_PIPE + 1);
+	null = open("/dev/null", O_RDWR);
+	for (int descriptor = 0; descriptor < CHILD_PIPE; descriptor++) {
+		if (null < 0)
+			close(descriptor);
+		else
+			dup2(null, descriptor);
+	}
+	if (null > CHILD_PIPE)
+		close(null);
+}
+
+static void run_child(int pipe_end, pid_t parent, const char *name, int family) __attribute__((noreturn));
+static void run_child(int pipe_end, pid_t parent, const char *name, int family)
+{
+	struct ktrxer_resolve_answer answer = { 0 };
+	ssize_t written;
+
+	settle_child(pipe_end, parent);
+	resolve(name, family, &answer);
+	/* Less than PIPE_BUF: it goes in whole. */
+	written = write(CHILD_PIPE, &answer, sizeof(answer));
+	_exit(written == (ssize_t)sizeof(answer) ? 0 : 1);
+}
+
+int32_t ktrxer_resolve_start(const char *name, int32_t family, int32_t *process)
+{
+	int ends[2];
+	sigset_t all, before;
+	pid_t parent = getpid();
+	pid_t child;
+	int32_t error;
+
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	/* No handler of ours may run in the child before it has let go of them. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	child = fork();
+	error = -errno;
+	if (child == 0)
+		run_child(ends[1], parent, name, family == 4 ? AF_INET : family == 6 ? AF_INET6 : AF_UNSPEC);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	close(ends[1]);
+	if (child < 0) {
+		close(ends[0]);
+		return error;
+	}
+	*process = child;
+	return ends[0];
+}
+
+int32_t ktrxer_resolve_read(int32_t descriptor, struct ktrxer_resolve_answer *out)
+{
+	ssize_t length = read(descriptor, out, sizeof(*out));
+
+	if (length == (ssize_t)sizeof(*out) && out->count <= KTRXER_RESOLVE_MAXIMUM)
+		return 1;
+	if (length < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	return length < 0 ? -errno : -EPIPE;
+}
+
+void ktrxer_resolve_close(int32_t descriptor, int32_t process)
+{
+	close(descriptor);
+	/* Only a child that is still there is killed: its number may be another process's by now. */
+	if (process <= 0 || waitpid(process, NULL, WNOHANG) != 0)
+		return;
+	kill(process, SIGKILL);
+	while (waitpid(process, NULL, 0) < 0 && errno == EINTR)
+		;
+}
