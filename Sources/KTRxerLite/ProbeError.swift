@@ -127,7 +127,8 @@ extension ProbeError {
         case .noSourceAddress:
             text.append(text: "this host has no such source address; check the addresses (ip address)")
         case .gatewayUnresolved:
-            text.append(text: "the next hop does not answer ARP or neighbour discovery; check the cable and its address")
+            text.append(text: "the next hop does not answer ARP or neighbour discovery; ")
+            text.append(text: "check the cable and its address")
         case .nameNotFound: text.append(text: "the name does not resolve; check its spelling")
         case .nameServiceFailed:
             text.append(text: "no answer from the name servers; check /etc/resolv.conf")
@@ -167,7 +168,8 @@ extension ProbeError.UnsupportedReason {
         case .interfaceGoneForGood: "the interface has gone; it must exist for the whole measurement"
         case .linkType: "this link type has no frame format here; use the socket transport"
         case .loopback: "the packet transport does not probe this host itself; use the socket transport"
-        case .pcapOverSockets: "the socket transport sees no frames to write; --pcap needs the packet transport"
+        case .pcapOverSockets:
+            "the socket transport sees no frames to write; --pcap needs the packet transport"
         case .protocolOverTransport: "this transport does not carry this probe protocol"
         case .familyOverTransport: "this transport does not carry this address family"
         }

@@ -84,8 +84,8 @@ public struct Route: Equatable, Sendable {
         interfaceName = device.name
         // Of a local destination, the address itself is the source, unless another is asked for.
         source = destination
-        nextHop =
-            isLocal ? nil : IPAddress(family: answer.gateway_family, systemBytes: answer.gateway) ?? destination
+        let gateway = IPAddress(family: answer.gateway_family, systemBytes: answer.gateway)
+        nextHop = isLocal ? nil : gateway ?? destination
         mtu = answer.mtu != 0 ? min(Int(clamping: answer.mtu), device.mtu) : device.mtu
         linkType = isLocal ? .loopback : device.linkType
         sourceMAC = linkType.hasLinkHeader ? device.macAddress : MACAddress(0)
@@ -99,9 +99,9 @@ public struct Route: Equatable, Sendable {
         if source.family != destination.family { throw .wrongFamily }
         if source.isUnspecified || source.isMulticast { throw .noSourceAddress }
         if source.isLinkLocal && interface == nil { throw .interfaceNeeded }
+        let index = source.isLinkLocal ? interface?.index ?? 0 : 0
         do {
-            let answer = try ask(
-                source, source: nil, interface: source.isLinkLocal ? interface?.index ?? 0 : 0, trafficClass: 0)
+            let answer = try ask(source, source: nil, interface: index, trafficClass: 0)
             if UInt32(answer.type) == KTRXER_ROUTE_LOCAL.rawValue { return }
         } catch ProbeError.noRoute {
         }
@@ -131,7 +131,7 @@ public struct Route: Equatable, Sendable {
         on device: NetworkInterface, destination: IPAddress, isBroadcast: Bool
     ) {
         if destination.isMulticast {
-            destinationMAC = MACAddress(multicast: destination)
+            destinationMAC = destination.multicastMAC
         } else if isBroadcast {
             destinationMAC = .broadcast
         } else if let nextHop {

@@ -20,7 +20,10 @@ extension IPAddress {
                 low = low << 8 | UInt64(bytes[index])
             }
         }
-        self = family == .ipv4 ? IPAddress(v4: UInt32(truncatingIfNeeded: low)) : IPAddress(v6High: high, low: low)
+        switch family {
+        case .ipv4: self.init(v4: UInt32(truncatingIfNeeded: low))
+        case .ipv6: self.init(v6High: high, low: low)
+        }
     }
 
     /// The wire form, zeros after an IPv4 address.
@@ -40,13 +43,5 @@ extension MACAddress {
             for byte in bytes { value = value << 8 | UInt64(byte) }
         }
         self.init(value)
-    }
-
-    /// The group address to which a multicast packet is sent on Ethernet (RFC 1112, 6.4; RFC 2464, 7).
-    init(multicast group: IPAddress) {
-        switch group.family {
-        case .ipv4: self.init(0x0100_5E00_0000 | (group.low & 0x7F_FFFF))
-        case .ipv6: self.init(0x3333_0000_0000 | (group.low & 0xFFFF_FFFF))
-        }
     }
 }
