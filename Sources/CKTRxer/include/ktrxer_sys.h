@@ -15,9 +15,13 @@
 #include "sys_clock.h"
 #include "sys_error.h"
 #include "sys_interface.h"
+#include "sys_message.h"
 #include "sys_neighbour.h"
+#include "sys_packet.h"
 #include "sys_process.h"
 #include "sys_resolve.h"
 #include "sys_route.h"
+#include "sys_signal.h"
+#include "sys_socket.h"
 
 #endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * AF_PACKET sockets with mapped rings (TPACKET_V2; Documentation/networking/packet_mmap.rst).
+ *
+ * Sending: the kernel takes send slots strictly in ring order, so slots are filled and marked in that
+ * order. A slot is the caller's while its state is KTRXER_SLOT_FREE. Receiving: one captured packet at a
+ * time, in place; its pointers are good until ktrxer_packet_next().
+ */
+#ifndef KTRXER_SYS_PACKET_H
+#define KTRXER_SYS_PACKET_H
+
+#include <stdint.h>
+
+struct ktrxer_packet_setup {
+	uint32_t interface_index;
+	uint32_t ethertype; /* host order: 0x0800 or 0x86DD; only such packets are received */
+	uint32_t link_header; /* 1: frames start with the link header; 0: with the IP header */
+	uint32_t receive_slots; /* powers of two */
+	uint32_t receive_slot_size; /* bytes with the kernel's header; a power of two, 256 or more */
+	uint32_t send_slots;
+	uint32_t send_slot_size;
+	uint32_t filter_length; /* instructions */
+	/* Classic BPF: code << 48 | jump true << 40 | jump false << 32 | k. */
+	const uint64_t *filter;
+};
+
+struct ktrxer_packet {
+	int32_t descriptor; /* readable when a packet or a transmit timestamp is there */
+	uint32_t send_slots;
+	uint32_t send_slot_size;
+	uint32_t receive_slots;
+	uint32_t receive_slot_size;
+	uint32_t receive_next; /* slot to be read next */
+	uint32_t map_length;
+	uint32_t send_offset; /* where the send slots begin in the map */
+	uint32_t send_block; /* bytes of one send block; slots do not straddle blocks */
+	uint32_t receive_block;
+	uint8_t *map;
+};
+
+struct ktrxer_captured {
+	const uint8_t *frame; /* from the link header on, or from the IP header without one */
+	uint32_t length; /* bytes that are there, from frame on */
+	uint32_t network_offset; /* of the IP header within frame */
+	uint32_t wire_length; /* bytes that there were */
+	uint32_t outgoing; /* 1: sent by this host */
+	int64_t realtime; /* CLOCK_REALTIME ns of its arrival in the stack; 0 unknown */
+};
+
+struct ktrxer_transmit_stamp {
+	uint32_t key; /* n-th frame handed to the device through this socket, from 0 */
+	uint32_t reserved;
+	int64_t realtime; /* CLOCK_REALTIME ns at which the driver took it */
+};
+
+enum ktrxer_slot_state {
+	KTRXER_SLOT_FREE = 0,
+	KTRXER_SLOT_QUEUED, /* marked, and the kernel has not taken it */
+	KTRXER_SLOT_SENDING, /* with the device */
+	KTRXER_SLOT_REFUSED, /* the kernel found the frame malformed */
+};
+
+/* 0 when this process may open packet sockets here, else -errno. */
+int32_t ktrxer_packet_permitted(void);
+/* Opens, maps and binds. 0 or -errno, then nothing is left open. */
+int32_t ktrxer_packet_open(struct ktrxer_packet *packet, const struct ktrxer_packet_setup *setup);
+void ktrxer_packet_close(struct ktrxer_packet *packet);
+
+/* Bytes of frame that fit a send slot, and where they go. */
+uint32_t ktrxer_packet_slot_capacity(const struct ktrxer_packet *packet);
+uint8_t *ktrxer_packet_slot(const struct ktrxer_packet *packet, uint32_t slot);
+/* Marks a filled slot for sending; ktrxer_packet_send() then takes it. */
+void ktrxer_packet_mark(struct ktrxer_packet *packet, uint32_t slot, uint32_t length);
+/* Takes a mark back; only for a slot that is queued or refused. */
+void ktrxer_packet_unmark(struct ktrxer_packet *packet, uint32_t slot);
+int32_t ktrxer_packet_slot_state(const struct ktrxer_packet *packet, uint32_t slot);
+/* Hands all marked slots to the driver, in ring order, without the queueing discipline. 0 or -errno;
+ * -ENOBUFS: the device's queue is full, what is still queued can be tried again. */
+int32_t ktrxer_packet_send(struct ktrxer_packet *packet);
+
+/* 1: *captured is the next packet; 0: none. */
+int32_t ktrxer_packet_peek(struct ktrxer_packet *packet, struct ktrxer_captured *captured);
+/* Gives the packet of the last peek back to the kernel. */
+void ktrxer_packet_next(struct ktrxer_packet *packet);
+/* 1: *stamp is the next transmit timestamp; 0: none. */
+int32_t ktrxer_packet_transmit_stamp(struct ktrxer_packet *packet, struct ktrxer_transmit_stamp *stamp);
+/* Packets dropped because the ring was full, since the last call. */
+int32_t ktrxer_packet_lost(struct ktrxer_packet *packet);
+/* The socket's pending error, cleared: 0, or -errno such as -ENETDOWN when the interface went away. */
+int32_t ktrxer_packet_error(struct ktrxer_packet *packet);
+
+#endif

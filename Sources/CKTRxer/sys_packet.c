@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+#include "sys_packet.h"
+
+#include "sys_message.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/net_tstamp.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+
+/* Where the kernel looks for the frame in a send slot (af_packet.c: tpacket_parse_header). */
+#define SEND_DATA_OFFSET ((uint32_t)(TPACKET2_HDRLEN - sizeof(struct sockaddr_ll)))
+
+static struct tpacket2_hdr *ring_slot(const struct ktrxer_packet *packet, uint32_t offset, uint32_t block,
+				      uint32_t slot_size, uint32_t slot)
+{
+	uint32_t per_block = block / slot_size;
+
+	return (struct tpacket2_hdr *)(packet->map + offset + slot / per_block * block +
+				       slot % per_block * slot_size);
+}
+
+static struct tpacket2_hdr *send_slot(const struct ktrxer_packet *packet, uint32_t slot)
+{
+	return ring_slot(packet, packet->send_offset, packet->send_block, packet->send_slot_size, slot);
+}
+
+static struct tpacket2_hdr *receive_slot(const struct ktrxer_packet *packet)
+{
+	return ring_slot(packet, 0, packet->receive_block, packet->receive_slot_size, packet->receive_next);
+}
+
+static int attach_filter(int fd, const uint64_t *code, uint32_t length)
+{
+	struct sock_filter program[128];
+	struct sock_fprog attached = { .len = (unsigned short)length, .filter = program };
+
+	if (length > sizeof(program) / sizeof(program[0]))
+		return -EINVAL;
+	for (uint32_t i = 0; i < length; i++) {
+		program[i].code = (uint16_t)(code[i] >> 48);
+		program[i].jt = (uint8_t)(code[i] >> 40);
+		program[i].jf = (uint8_t)(code[i] >> 32);
+		program[i].k = (uint32_t)code[i];
+	}
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &attached, sizeof(attached)) ? -errno : 0;
+}
+
+/* One ring; returns its size in bytes in *bytes and that of a block in *block. */
+static int make_ring(int fd, int option, uint32_t slots, uint32_t slot_size, uint32_t *bytes, uint32_t *block)
+{
+	uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
+	struct tpacket_req request;
+
+	*block = slot_size > page ? slot_size : page;
+	if (slots * slot_size < *block)
+		slots = *block / slot_size;
+	request.tp_block_size = *block;
+	request.tp_block_nr = slots * slot_size / *block;
+	request.tp_frame_size = slot_size;
+	request.tp_frame_nr = slots;
+	*bytes = slots * slot_size;
+	return setsockopt(fd, SOL_PACKET, option, &request, sizeof(request)) ? -errno : 0;
+}
+
+static int set_number(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value)) ? -errno : 0;
+}
+
+static int prepare(struct ktrxer_packet *packet, const struct ktrxer_packet_setup *setup)
+{
+	struct sockaddr_ll local = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons((uint16_t)setup->ethertype),
+		.sll_ifindex = (int)setup->interface_index,
+	};
+	uint32_t receive_bytes, send_bytes;
+	int fd = packet->descriptor;
+	int result;
+
+	result = attach_filter(fd, setup->filter, setup->filter_length);
+	if (!result)
+		result = set_number(fd, SOL_PACKET, PACKET_VERSION, TPACKET_V2);
+	if (!result)
+		result = make_ring(fd, PACKET_RX_RING, setup->receive_slots, setup->receive_slot_size,
+				   &receive_bytes, &packet->receive_block);
+	if (!result)
+		result = make_ring(fd, PACKET_TX_RING, setup->send_slots, setup->send_slot_size, &send_bytes,
+				   &packet->send_block);
+	if (result)
+		return result;
+	/* Older kernels and some drivers lack these; the caller then gets user-space timestamps. */
+	set_number(fd, SOL_PACKET, PACKET_QDISC_BYPASS, 1);
+	set_number(fd, SOL_SOCKET, SO_TIMESTAMPING,
+		   SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE |
+			   SOF_TIMESTAMPING_OPT_ID | SOF_TIMESTAMPING_OPT_TSONLY);
+
+	packet->receive_slots = receive_bytes / setup->receive_slot_size;
+	packet->receive_slot_size = setup->receive_slot_size;
+	packet->send_slots = send_bytes / setup->send_slot_size;
+	packet->send_slot_size = setup->send_slot_size;
+	packet->send_offset = receive_bytes;
+	packet->map = mmap(NULL, receive_bytes + send_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (packet->map == MAP_FAILED) {
+		packet->map = NULL;
+		return -errno;
+	}
+	packet->map_length = receive_bytes + send_bytes;
+	/* Bound last: until now the socket has no protocol and so receives nothing unfiltered. */
+	if (bind(fd, (struct sockaddr *)&local, sizeof(local)))
+		return -errno;
+	return 0;
+}
+
+int32_t ktrxer_packet_permitted(void)
+{
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+int32_t ktrxer_packet_open(struct ktrxer_packet *packet, const struct ktrxer_packet_setup *setup)
+{
+	int result;
+
+	memset(packet, 0, sizeof(*packet));
+	packet->descriptor = socket(AF_PACKET,
+				    (setup->link_header ? SOCK_RAW : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (packet->descriptor < 0)
+		return -errno;
+	result = prepare(packet, setup);
+	if (result)
+		ktrxer_packet_close(packet);
+	return result;
+}
+
+void ktrxer_packet_close(struct ktrxer_packet *packet)
+{
+	if (packet->map)
+		munmap(packet->map, packet->map_length);
+	if (packet->descriptor >= 0)
+		close(packet->descriptor);
+	packet->map = NULL;
+	packet->descriptor = -1;
+}
+
+uint32_t ktrxer_packet_slot_capacity(const struct ktrxer_packet *packet)
+{
+	return packet->send_slot_size - SEND_DATA_OFFSET;
+}
+
+uint8_t *ktrxer_packet_slot(const struct ktrxer_packet *packet, uint32_t slot)
+{
+	return (uint8_t *)send_slot(packet, slot) + SEND_DATA_OFFSET;
+}
+
+void ktrxer_packet_mark(struct ktrxer_packet *packet, uint32_t slot, uint32_t length)
+{
+	struct tpacket2_hdr *header = send_slot(packet, slot);
+
+	header->tp_len = length;
+	/* Pairs with the kernel's read barrier in __packet_get_status(): frame before status. */
+	__atomic_store_n(&header->tp_status, TP_STATUS_SEND_REQUEST, __ATOMIC_RELEASE);
+}
+
+void ktrxer_packet_unmark(struct ktrxer_packet *packet, uint32_t slot)
+{
+	__atomic_store_n(&send_slot(packet, slot)->tp_status, TP_STATUS_AVAILABLE, __ATOMIC_RELEASE);
+}
+
+int32_t ktrxer_packet_slot_state(const struct ktrxer_packet *packet, uint32_t slot)
+{
+	uint32_t status = __atomic_load_n(&send_slot(packet, slot)->tp_status, __ATOMIC_ACQUIRE);
+
+	if (status & TP_STATUS_WRONG_FORMAT)
+		return KTRXER_SLOT_REFUSED;
+	if (status & TP_STATUS_SEND_REQUEST)
+		return KTRXER_SLOT_QUEUED;
+	if (status & TP_STATUS_SENDING)
+		return KTRXER_SLOT_SENDING;
+	return KTRXER_SLOT_FREE;
+}
+
+int32_t ktrxer_packet_send(struct ktrxer_packet *packet)
+{
+	return send(packet->descriptor, NULL, 0, MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+int32_t ktrxer_packet_peek(struct ktrxer_packet *packet, struct ktrxer_captured *captured)
+{
+	struct tpacket2_hdr *header = receive_slot(packet);
+	const struct sockaddr_ll *from;
+	uint32_t status = __atomic_load_n(&header->tp_status, __ATOMIC_ACQUIRE);
+	uint32_t start;
+
+	if (!(status & TP_STATUS_USER))
+		return 0;
+	from = (const struct sockaddr_ll *)((uint8_t *)header + TPACKET_ALIGN(sizeof(*header)));
+	/* Without a link header tp_mac equals tp_net (SOCK_DGRAM). */
+	start = header->tp_mac;
+	captured->frame = (uint8_t *)header + start;
+	captured->length = header->tp_snaplen;
+	captured->wire_length = header->tp_len;
+	captured->network_offset = header->tp_net >= start ? header->tp_net - start : 0u;
+	captured->outgoing = from->sll_pkttype == PACKET_OUTGOING;
+	captured->realtime = (int64_t)header->tp_sec * 1000000000 + header->tp_nsec;
+	return 1;
+}
+
+void ktrxer_packet_next(struct ktrxer_packet *packet)
+{
+	__atomic_store_n(&receive_slot(packet)->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+	packet->receive_next = (packet->receive_next + 1) % packet->receive_slots;
+}
+
+int32_t ktrxer_packet_transmit_stamp(struct ktrxer_packet *packet, struct ktrxer_transmit_stamp *stamp)
+{
+	struct ktrxer_message message;
+
+	while (ktrxer_message_receive(packet->descriptor, 1, NULL, 0, &message) >= 0) {
+		if (message.origin != KTRXER_ORIGIN_TRANSMIT_STAMP || !message.realtime)
+			continue;
+		stamp->key = message.key;
+		stamp->realtime = message.realtime;
+		return 1;
+	}
+	return 0;
+}
+
+int32_t ktrxer_packet_lost(struct ktrxer_packet *packet)
+{
+	struct tpacket_stats stats;
+	socklen_t length = sizeof(stats);
+
+	if (getsockopt(packet->descriptor, SOL_PACKET, PACKET_STATISTICS, &stats, &length))
+		return 0;
+	return (int32_t)(stats.tp_drops & 0x7FFFFFFF);
+}
+
+int32_t ktrxer_packet_error(struct ktrxer_packet *packet)
+{
+	int error = 0;
+	socklen_t length = sizeof(error);
+
+	if (getsockopt(packet->descriptor, SOL_SOCKET, SO_ERROR, &error, &length))
+		return -errno;
+	return -error;
+}
