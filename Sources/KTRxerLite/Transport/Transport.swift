@@ -221,9 +221,11 @@ public protocol Transport: AnyObject {
     var wakeAt: Int64 { get }
     /// Next completion or answer, or nil.
     func nextEvent() -> TransportEvent?
-    /// Number of descriptors to poll for reading, and each of them.
+    /// Number of descriptors to poll for reading, and each of them; may change from call to call.
     var descriptorCount: Int { get }
     func descriptor(_ index: Int) -> Int32
+    /// The descriptors are connections under way: poll them for writing instead.
+    var waitsToWrite: Bool { get }
     /// Answers that matched the filter but not the cookie: forged, or another program's.
     var foreignAnswers: UInt64 { get }
     /// Packets that the kernel could not deliver because the ring was full.
