@@ -25,8 +25,7 @@ public struct ICMPErrorMessage: Equatable, Sendable {
     }
 
     /// Reads the ICMP message of `length` bytes at `offset`; `unknownType` unless it is an error.
-    public init(parsing bytes: RawSpan, at offset: Int, length: Int, family: AddressFamily) throws(FrameError)
-    {
+    public init(parsing bytes: RawSpan, at offset: Int, length: Int, family: AddressFamily) throws(FrameError) {
         try bytes.require(length, at: offset)
         guard length >= ICMPHeader.length else { throw .truncated }
         let header = try ICMPHeader(parsing: bytes, at: offset)
@@ -128,8 +127,7 @@ public struct QuotedPacket: Equatable, Sendable {
     public private(set) var fragmentOffset: Int
 
     /// Reads the quote of `length` bytes at `offset`. Its IP header must be whole, as all routers quote it.
-    public init(parsing bytes: RawSpan, at offset: Int, length: Int, family: AddressFamily) throws(FrameError)
-    {
+    public init(parsing bytes: RawSpan, at offset: Int, length: Int, family: AddressFamily) throws(FrameError) {
         try bytes.require(length, at: offset)
         let quote = bytes.extracting(0..<(offset + length))
         let packetEnd: Int

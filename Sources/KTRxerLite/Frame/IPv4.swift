@@ -41,8 +41,7 @@ public struct IPv4Header: Equatable, Sendable {
 
     /// Reads the header at `offset`. A whole packet must have all the bytes that it claims; a whole or
     /// captured one must have a right header checksum.
-    public init(parsing bytes: RawSpan, at offset: Int = 0, extent: PacketExtent = .whole) throws(FrameError)
-    {
+    public init(parsing bytes: RawSpan, at offset: Int = 0, extent: PacketExtent = .whole) throws(FrameError) {
         try bytes.require(Self.minimumLength, at: offset)
         let first = try bytes.uint8(at: offset)
         guard first >> 4 == 4 else { throw .badVersion }

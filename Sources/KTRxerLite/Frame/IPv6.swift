@@ -30,8 +30,7 @@ public struct IPv6Header: Equatable, Sendable {
 
     /// Reads the header at `offset`. A whole packet must have all the bytes that it claims. Jumbograms
     /// (RFC 2675) are not read.
-    public init(parsing bytes: RawSpan, at offset: Int = 0, extent: PacketExtent = .whole) throws(FrameError)
-    {
+    public init(parsing bytes: RawSpan, at offset: Int = 0, extent: PacketExtent = .whole) throws(FrameError) {
         try bytes.require(Self.length, at: offset)
         let first = try bytes.uint32(at: offset)
         guard first >> 28 == 6 else { throw .badVersion }

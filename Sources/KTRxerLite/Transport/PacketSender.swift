@@ -148,7 +148,9 @@ struct PacketSender {
         var taken = 0
         while taken < due {
             let state = ktrxer_packet_slot_state(ring.packet, prepared[taken].slot)
-            guard state == Int32(KTRXER_SLOT_FREE.rawValue) || state == Int32(KTRXER_SLOT_SENDING.rawValue) else { break }
+            guard state == Int32(KTRXER_SLOT_FREE.rawValue) || state == Int32(KTRXER_SLOT_SENDING.rawValue) else {
+                break
+            }
             depart(prepared[taken], at: now, events: &events)
             taken += 1
         }

@@ -112,7 +112,8 @@ public final class SocketConnections: Transport {
             events.append(
                 .completion(
                     Completion(
-                        sequence: probe.sequence, failure: .fromSystem(Int64(result), during: .openTCPSocket), attempts: 1))
+                        sequence: probe.sequence, failure: .fromSystem(Int64(result), during: .openTCPSocket),
+                        attempts: 1))
             )
             return
         }

@@ -247,8 +247,9 @@ public final class SocketTransport: Transport {
                 foreignAnswers += 1
                 return
             }
-            guard var answer = SocketAnswer.make(
-                message, sequence: sequence, flow: flow, receivedAt: stamp, source: source)
+            guard
+                var answer = SocketAnswer.make(
+                    message, sequence: sequence, flow: flow, receivedAt: stamp, source: source)
             else { return }
             if isError {
                 answer.labels = SocketAnswer.labels(buffer, length: length, offset: Int(message.extension_offset))
