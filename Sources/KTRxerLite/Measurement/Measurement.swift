@@ -83,11 +83,13 @@ public struct ProbeRecord: Sendable {
     public var sentSource: TimestampSource = .user
     public var attempts: UInt8 = 0
     public var failure: ProbeError?
-    /// The first answer, if any came.
+    /// The first answer, if any came; but a reply takes the place of an error that came before it.
     public var answer: Answer?
     /// Further answers of the same kind from the same sender.
     public var duplicates: UInt16 = 0
-    /// The answer came after that of a probe sent later.
+    /// Further answers of another kind or from another sender, an error that a reply replaced among them.
+    public var otherAnswers: UInt16 = 0
+    /// ping, train: the answer came after that of a probe sent later (RFC 4737). Set when the measurement ends.
     public var reordered = false
     /// The answer came after the timeout.
     public var late = false
@@ -108,21 +110,52 @@ public struct ProbeRecord: Sendable {
     public var slip: Int64? { sent != 0 ? sent - intended : nil }
 }
 
+extension Answer {
+    /// Whether this is the target's own reply, an unreachable port or protocol of its among them (what a
+    /// UDP probe usually gets), and not an error that something on the way, or its firewall, sent instead.
+    public func isReply(of target: IPAddress) -> Bool {
+        switch kind {
+        case .echoReply, .udpReply, .tcpOpen, .tcpReset: return true
+        case .unreachable:
+            guard from == target else { return false }
+            // RFC 792: 2 protocol, 3 port. RFC 4443: 4 port.
+            return target.family == .ipv4 ? icmpCode == 2 || icmpCode == 3 : icmpCode == 4
+        case .parameterProblem:
+            // RFC 4443, code 1: next header not recognised, IPv6's way to say "protocol unreachable".
+            return from == target && target.family == .ipv6 && icmpCode == 1
+        case .timeExceeded, .packetTooBig: return false
+        }
+    }
+}
+
+/// How the launches of a measurement are placed under the packets-per-second ceiling.
+public enum LaunchPolicy: Equatable, Sendable {
+    /// Each by itself.
+    case each
+    /// This many, this far apart (ns), all or none: the gaps are what is measured.
+    case run(count: Int, gap: Int64)
+    /// Already placed, together with the first of its run.
+    case placed
+}
+
 /// A measurement as a state machine: time and events go in, probes come out.
 public protocol Measurement: AnyObject {
     var kind: MeasurementKind { get }
-    /// One record a probe, by sequence number.
+    /// One record a probe, by sequence number. What comes in after the end changes none of them.
     var records: [ProbeRecord] { get }
     /// Intended launch time of the next probe it wants to send, or nil when it wants none (now). The caller
-    /// may move it back (never forward) to hold the rate ceiling, and then calls `launch`.
+    /// may move it back (never forward) to hold the rate ceiling, and then calls `launch`. It may lie in the past,
+    /// and may change with every event.
     var nextLaunch: Int64? { get }
+    /// How the next launch, and what comes after it, is to be placed under the ceiling.
+    var launchPolicy: LaunchPolicy { get }
     /// Takes the next probe, which will be launched at `at`; called only while `nextLaunch` is not nil.
     func launch(at: Int64) -> Probe
     func handle(_ completion: Completion)
     func handle(_ answer: Answer)
     /// CLOCK_MONOTONIC ns at which `expire` must be called; `Int64.max` if never.
     var deadline: Int64 { get }
-    /// Notices what has timed out by `now`.
+    /// Notices what has timed out by `now`. Everything that has arrived by then must have been handled before.
     func expire(now: Int64)
     /// Ends early: nothing more is launched, probes without answer count as they stand.
     func cancel(now: Int64)
