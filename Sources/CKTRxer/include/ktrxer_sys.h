@@ -17,6 +17,7 @@
 #include "sys_interface.h"
 #include "sys_message.h"
 #include "sys_neighbour.h"
+#include "sys_options.h"
 #include "sys_packet.h"
 #include "sys_process.h"
 #include "sys_resolve.h"

@@ -296,12 +296,7 @@ extension JobFileParser {
         _ line: Int, badValue value: ByteText, of name: StaticString, _ form: OptionForm
     ) {
         var text = ByteText()
-        text.append(0x27)
-        text.append(text: name)
-        text.append(text: "' is ")
-        text.append(quoted: value)
-        text.append(text: ", expected ")
-        form.append(to: &text)
+        text.append(badValue: value, of: name, form)
         errors.add(line: line, text)
     }
 

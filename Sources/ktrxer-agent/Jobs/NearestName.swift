@@ -9,6 +9,8 @@ struct NearestName {
     private var bestDistance: Int
     /// The nearest candidate so far; nil when none is near enough to be what was meant.
     private(set) var best: StaticString?
+    /// The nearest of the candidates given with a code.
+    private(set) var bestCode: UInt8 = 0
 
     /// Longer names than this have no nearest: it bounds the work.
     private static let longest = 24
@@ -20,15 +22,24 @@ struct NearestName {
     }
 
     mutating func consider(_ name: StaticString) {
-        let distance = distance(to: name)
+        let bytes = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+        let distance = distance(to: bytes)
         if distance < bestDistance {
             bestDistance = distance
             best = name
         }
     }
 
-    private func distance(to name: StaticString) -> Int {
-        let columns = name.utf8CodeUnitCount
+    mutating func consider(_ name: UnsafeBufferPointer<UInt8>, code: UInt8) {
+        let distance = distance(to: name)
+        if distance < bestDistance {
+            bestDistance = distance
+            bestCode = code
+        }
+    }
+
+    private func distance(to name: UnsafeBufferPointer<UInt8>) -> Int {
+        let columns = name.count
         guard bestDistance > 0, columns <= Self.longest, abs(columns - wanted.count) < bestDistance else {
             return Int.max
         }
@@ -39,12 +50,12 @@ struct NearestName {
         for line in 0..<wanted.count {
             row[0] = line + 1
             for column in 0..<columns {
-                let same = Self.fold(wanted[line]) == Self.fold(name.utf8Start[column])
+                let same = Self.fold(wanted[line]) == Self.fold(name[column])
                 var cost = last[column] + (same ? 0 : 1)
                 cost = min(cost, last[column + 1] + 1, row[column] + 1)
                 if line > 0 && column > 0
-                    && Self.fold(wanted[line]) == Self.fold(name.utf8Start[column - 1])
-                    && Self.fold(wanted[line - 1]) == Self.fold(name.utf8Start[column])
+                    && Self.fold(wanted[line]) == Self.fold(name[column - 1])
+                    && Self.fold(wanted[line - 1]) == Self.fold(name[column])
                 {
                     cost = min(cost, beforeLast[column - 1] + 1)
                 }

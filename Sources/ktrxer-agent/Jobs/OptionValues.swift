@@ -43,9 +43,7 @@ enum OptionError: Error {
         case .badValue(let option):
             text.append(quoted: name)
             text.append(text: " is ")
-            text.append(quoted: value)
-            text.append(text: ", expected ")
-            OptionTable.entry(option).form.append(to: &text)
+            text.append(expected: OptionTable.entry(option).form, insteadOf: value)
         case .portWithoutPorts:
             text.append(text: "icmp has no ports; set protocol to udp or tcp, or remove the port")
         case .hopsReversed: text.append(text: "first_hop is above max_hops; lower it or raise max_hops")
@@ -58,6 +56,22 @@ enum OptionError: Error {
 }
 
 extension Array where Element == UInt8 {
+    /// Appends "'name' is 'value', expected …".
+    mutating func append(badValue value: ByteText, of name: StaticString, _ form: OptionForm) {
+        append(0x27)
+        append(text: name)
+        append(text: "' is ")
+        append(expected: form, insteadOf: value)
+    }
+
+    /// Appends "'value', expected …".
+    @inline(never)
+    mutating func append(expected form: OptionForm, insteadOf value: ByteText) {
+        append(quoted: value)
+        append(text: ", expected ")
+        form.append(to: &self)
+    }
+
     /// Appends the end of a message about an unknown name.
     mutating func append(nearest: StaticString?) {
         if let nearest {

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Splitting a command line into options and operands, by the C library's getopt_long. */
+#ifndef KTRXER_SYS_OPTIONS_H
+#define KTRXER_SYS_OPTIONS_H
+
+#include <stdint.h>
+
+enum {
+	KTRXER_OPTION_OPERAND = 0, /* the value is an argument that is no option */
+	KTRXER_OPTION_UNKNOWN = -1,
+	KTRXER_OPTION_NO_VALUE = -2, /* a value is missing */
+	KTRXER_OPTION_EXTRA_VALUE = -3, /* --name=value of an option that takes none */
+};
+
+struct ktrxer_option {
+	int32_t code; /* the option's code, 1-255, or one of those above */
+	/* Of the value, or of the argument that is wrong; length 0 with offset 0: none. */
+	uint32_t offset;
+	uint32_t length;
+	/* NO_VALUE, EXTRA_VALUE: the option's code. UNKNOWN: the letter, or 0 of a long option. */
+	int32_t culprit;
+};
+
+/*
+ * arguments: those after the command, each ended by a NUL, size bytes in all; offsets are into them.
+ * letters: as for getopt. names: for each long option its code (one byte, not 0), ':' when it takes a
+ * value or '-' when not, its name and a NUL; an empty one ends them. Abbreviations are taken, "--"
+ * ends the options, operands may stand between them. Fills in at most capacity entries of out, in
+ * the order of the command line, and stops at the first that is wrong. The number of entries, or -errno.
+ */
+int32_t ktrxer_options(const uint8_t *arguments, uint32_t size, const uint8_t *letters,
+		       const uint8_t *names, struct ktrxer_option *out, uint32_t capacity);
+
+#endif
