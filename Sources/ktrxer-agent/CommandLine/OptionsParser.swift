@@ -175,7 +175,9 @@ enum OptionsParser {
 
     private static func help(_ arguments: ArraySlice<ByteText>) throws(UsageError) -> Command {
         guard let topic = arguments.first else { return .help(.all) }
-        if let extra = arguments.dropFirst().first { throw error("help takes one command; remove ", quoting: extra) }
+        if arguments.count > 1 {
+            throw error("help takes one command; remove ", quoting: arguments[arguments.startIndex + 1])
+        }
         if let kind = kind(topic) { return .help(.measure(kind)) }
         if topic.equals("run") { return .help(.run) }
         if topic.equals("check") { return .help(.check) }

@@ -69,9 +69,11 @@ struct DueState {
             case .interval(let interval, let phase, let splay):
                 let slot = Self.lastSlot(
                     now.realtime, interval, phase, splay, seed: next.seed, name: job.name)
-                // Whole seconds, as in the file; two runs are at least one apart.
-                let ahead = last.map { $0 &- CronMinute.floorDivide(slot, Self.second) &* Self.second }
-                if let last, let ahead, ahead >= 0, ahead < max(Self.largestStep, interval) {
+                // Whole seconds, as in the file; two runs are at least one apart. A last run that lies far
+                // ahead is of another time.
+                if let last, CronMinute.floorDivide(slot, Self.second) * Self.second <= last,
+                    last &- now.realtime < max(Self.largestStep, interval)
+                {
                     next.remember(job.name, last)
                 } else {
                     due.append(DueJob(job: position, scheduled: slot))
