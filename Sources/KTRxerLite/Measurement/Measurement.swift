@@ -103,11 +103,11 @@ public struct ProbeRecord: Sendable {
     /// Round-trip time in ns, when there was an answer.
     public var roundTrip: Int64? {
         guard let answer, sent != 0 else { return nil }
-        return answer.receivedAt - sent
+        return answer.receivedAt.clampedDifference(sent)
     }
 
     /// How much later than intended it left, ns; nil when it did not.
-    public var slip: Int64? { sent != 0 ? sent - intended : nil }
+    public var slip: Int64? { sent != 0 ? sent.clampedDifference(intended) : nil }
 }
 
 extension Answer {
