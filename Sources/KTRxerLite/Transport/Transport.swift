@@ -65,6 +65,21 @@ public struct Flow: Sendable {
     public var constantFlow: Bool
     /// Random, one per measurement: the upper half of the cookie, which tells our answers from all others.
     public var token: UInt32
+
+    public init(
+        proto: ProbeProtocol, destination: IPAddress, destinationPort: UInt16, sourcePort: UInt16,
+        payloadLength: Int, trafficClass: UInt8, dontFragment: Bool, constantFlow: Bool, token: UInt32
+    ) {
+        self.proto = proto
+        self.destination = destination
+        self.destinationPort = destinationPort
+        self.sourcePort = sourcePort
+        self.payloadLength = payloadLength
+        self.trafficClass = trafficClass
+        self.dontFragment = dontFragment
+        self.constantFlow = constantFlow
+        self.token = token
+    }
 }
 
 /// One probe, due at an instant.
