@@ -91,6 +91,8 @@ SETTINGS='
 	echo $1 > ipv4/ip_forward
 	echo $1 > ipv6/conf/all/forwarding
 	shift
+	# An interface that was there before has its own copy of the default.
+	for interface; do echo 0 > ipv6/conf/$interface/accept_dad; done
 	if command -v ethtool >/dev/null; then
 		for interface; do ethtool -K $interface tx off >/dev/null 2>&1 || true; done
 	fi
