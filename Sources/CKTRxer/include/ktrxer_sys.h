@@ -14,6 +14,7 @@
 
 #include "sys_clock.h"
 #include "sys_error.h"
+#include "sys_file.h"
 #include "sys_interface.h"
 #include "sys_message.h"
 #include "sys_neighbour.h"
