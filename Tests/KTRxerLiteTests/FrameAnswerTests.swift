@@ -79,7 +79,8 @@ struct AnswerForge {
         return try packet(IPProtocol.tcp, bytes)
     }
 
-    /// An ICMP error of a router. `quoted`: bytes of the probe after its IP header; `change` alters the quote.
+    /// An ICMP error of a router. `quoted`: bytes of the probe after its IP header; `change` alters the
+    /// quote.
     func error(
         type: UInt8, code: UInt8 = 0, rest: UInt32 = 0, quoted: Int = 1000, labels: [MPLSLabel] = [],
         change: (inout [UInt8]) -> Void = { _ in }
@@ -160,10 +161,28 @@ extension AnswerMatch {
         #expect(match(try forge.udpReply { $0[13] ^= 1 }, forge.flow).isForeign, "no such sequence")
         #expect(match(try forge.udpReply { $0[1] ^= 1 }, forge.flow).isUnrelated, "source port")
         #expect(match(try forge.udpReply { $0[3] ^= 1 }, forge.flow).isUnrelated, "destination port")
-        // Between interfaces of one machine the kernel leaves UDP checksums unfinished.
-        var partial = try forge.udpReply()
-        partial[(family == .ipv4 ? 20 : 40) + 7] ^= 0x55
-        #expect(match(partial, forge.flow).answer?.sequence == 5)
+        var broken = try forge.udpReply()
+        broken[broken.count - 1] ^= 1
+        #expect(match(broken, forge.flow).isUnrelated, "checksum")
+    }
+
+    @Test(arguments: everyFamily, [ProbeProtocol.udp, .tcpSyn])
+    func unfinishedChecksums(_ family: AddressFamily, _ proto: ProbeProtocol) throws {
+        // Between interfaces of one machine the kernel leaves the folded pseudo-header for the card to
+        // complete.
+        let forge = AnswerForge(testFlow(proto, family, payload: 32))
+        var packet = try proto == .udp ? forge.udpReply() : forge.tcpReply(flags: TCPFlag.syn | TCPFlag.ack)
+        let start = family == .ipv4 ? 20 : 40
+        var pseudo = InternetChecksum()
+        pseudo.addPseudoHeader(
+            source: forge.from, destination: forge.to, nextHeader: forge.flow.ipProtocol,
+            length: packet.count - start)
+        let place = start + (proto == .udp ? 6 : 16)
+        packet[place] = UInt8(pseudo.folded >> 8)
+        packet[place + 1] = UInt8(pseudo.folded & 0xFF)
+        #expect(match(packet, forge.flow).answer?.sequence == 5)
+        packet[place] ^= 0x10
+        #expect(match(packet, forge.flow).isUnrelated)
     }
 
     @Test(arguments: everyFamily, [true, false])

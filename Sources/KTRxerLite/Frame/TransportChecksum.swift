@@ -69,4 +69,23 @@ extension RawSpan {
         try sum.add(self, at: offset, count: length)
         guard sum.folded == 0xFFFF else { throw .badChecksum }
     }
+
+    /// As `verifyChecksum`, but for packets received on this machine: those that never crossed a wire may
+    /// still have the folded pseudo-header where the network card is to put the checksum (CHECKSUM_PARTIAL
+    /// in Linux).
+    public func verifyReceivedChecksum(
+        of proto: UInt8, at offset: Int, length: Int, source: IPAddress, destination: IPAddress
+    ) throws(FrameError) {
+        do throws(FrameError) {
+            try verifyChecksum(
+                of: proto, at: offset, length: length, source: source, destination: destination)
+        } catch {
+            guard error == .badChecksum, proto != IPProtocol.icmp, let place = checksumPlace(proto) else {
+                throw error
+            }
+            let unfinished = InternetChecksum(
+                of: proto, length: length, source: source, destination: destination)
+            guard try uint16(at: offset + place) == unfinished.folded else { throw error }
+        }
+    }
 }

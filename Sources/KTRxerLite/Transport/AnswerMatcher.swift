@@ -18,9 +18,7 @@ public struct AnswerMatcher {
     private var answer: Answer
 
     /// Matches `packet`, from its IP header on, against the probes of `flow` that left from `source`. The
-    /// packet may be cut by a capture length. Checksums of ICMP are verified where all of the message is
-    /// there; those of UDP and TCP are not, because the kernel leaves them unfinished between interfaces of
-    /// one machine.
+    /// packet may be cut by a capture length; checksums are verified where all that they cover is there.
     public static func match(
         packet: RawSpan, flow: Flow, source: IPAddress, receivedAt: Int64, timestampSource: TimestampSource
     ) -> AnswerMatch {
@@ -72,14 +70,13 @@ public struct AnswerMatcher {
         guard end >= start else { return .unrelated }
         // Everything behind `end` is link-layer padding.
         let message = packet.extracting(0..<end)
-        if proto == (flow.destination.family == .ipv4 ? IPProtocol.icmp : IPProtocol.icmpv6) {
-            if isWhole {
-                try message.verifyChecksum(
-                    of: proto, at: start, length: end - start, source: answer.from, destination: destination)
-            }
-            return try matchICMP(message, at: start)
+        let control = flow.destination.family == .ipv4 ? IPProtocol.icmp : IPProtocol.icmpv6
+        guard proto == control || proto == flow.ipProtocol else { return .unrelated }
+        if isWhole {
+            try message.verifyReceivedChecksum(
+                of: proto, at: start, length: end - start, source: answer.from, destination: destination)
         }
-        guard proto == flow.ipProtocol else { return .unrelated }
+        if proto == control { return try matchICMP(message, at: start) }
         return flow.proto == .udp ? try matchUDP(message, at: start) : try matchTCP(message, at: start)
     }
 
@@ -218,10 +215,11 @@ extension AnswerMatcher {
             guard cookie == ProbeCookie(token: flow.token, sequence: sequence) else { return .foreign }
         } else if quote.source == source {
             // Nothing rewrote the quote, so what else it has must be as it was sent. An identification of 0
-            // stands for none: some devices clear it.
-            if flow.isCompensated {
-                guard header.checksum == flow.constantChecksum(sequence: sequence) else { return .foreign }
-            } else if quote.identification != 0 && quote.identification != header.sequence {
+            // stands for none: some devices clear it, and IPv6 has none.
+            guard quote.identification == 0 || quote.identification == header.sequence else {
+                return .foreign
+            }
+            if flow.isCompensated && header.checksum != flow.constantChecksum(sequence: sequence) {
                 return .foreign
             }
         }
