@@ -398,8 +398,8 @@ func errors(inJob lines: String) -> [String] {
 
     @Test func whatUsersWroteCannotDisturbATerminal() {
         let report = errors(of: ByteText("config job a\n option \"kind\" '\u{1B}[2J\u{9B}'\n"))
-        #expect(report.first == "f:1: the job has no kind, expected: option kind 'ping', 'trace' or 'train'")
-        #expect(report.contains("f:2: control character 0x1b, expected printable text"))
+        // That the job has no kind, target and schedule is not said: a line of it could not be read.
+        #expect(report == ["f:2: control character 0x1b, expected printable text"])
         let high = errors(inJob: " option df \u{9B}")
         #expect(high == ["f:4: 'df' is '\\xc2\\x9b', expected 0 or 1"])
         let long = errors(inJob: " option df " + String(repeating: "x", count: 1_000))

@@ -48,6 +48,7 @@ struct JobFileParser {
                     endSection()
                     section.begin(.unknown, name: [], line: reader.line)
                 }
+                section.isComplete = false
             }
         }
         endSection()
@@ -173,7 +174,7 @@ struct JobFileParser {
     private mutating func kind() -> MeasurementKind? {
         let value = section.value(of: .kind as JobOption)
         if value.isEmpty {
-            report(section.line, "the job has no kind, expected: option kind 'ping', 'trace' or 'train'")
+            reportMissing("the job has no kind, expected: option kind 'ping', 'trace' or 'train'")
             return nil
         }
         if value.equals("ping") { return .ping }
@@ -185,7 +186,7 @@ struct JobFileParser {
 
     private mutating func checkTargets() {
         if section.targets.isEmpty {
-            report(section.line, "the job has no target, expected: list target 'ADDRESS OR NAME'")
+            reportMissing("the job has no target, expected: list target 'ADDRESS OR NAME'")
         }
         for index in 0..<section.targets.count where !TargetText.isValid(section.targets[index]) {
             report(
@@ -302,6 +303,11 @@ extension JobFileParser {
 
     mutating func report(badValueOf option: JobOption) {
         report(section.line(of: option), badValue: section.value(of: option), of: option.name, option.form)
+    }
+
+    /// What a job must have; unless one of its lines could not be read, which says enough.
+    mutating func reportMissing(_ message: StaticString) {
+        if section.isComplete { report(section.line, message) }
     }
 
     private mutating func report(_ error: OptionError, of option: MeasurementOption) {

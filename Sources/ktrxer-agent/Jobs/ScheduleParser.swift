@@ -20,7 +20,7 @@ extension JobFileParser {
         checkNoInterval(.splay, "splay without interval, expected option interval or no splay")
         if cron != 0 { return cronSchedule(line: cron) }
         if start == 0 {
-            report(section.line, "the job has no schedule, expected option interval, cron or at")
+            reportMissing("the job has no schedule, expected option interval, cron or at")
         } else if !section.value(of: .at as JobOption).equals("start") {
             report(badValueOf: .at)
         } else {

@@ -81,6 +81,8 @@ struct SectionValues {
     /// Line of the section's `config`.
     var line = 0
     var name = ByteText()
+    /// All its lines could be read.
+    var isComplete = true
     /// Slots: job options, then measurement options; or agent options. Line 0: not given.
     private(set) var values: [ByteText]
     private(set) var lines: [Int]
@@ -99,6 +101,7 @@ struct SectionValues {
         self.kind = kind
         self.name = name
         self.line = line
+        isComplete = true
         for slot in 0..<Self.slots where lines[slot] != 0 {
             lines[slot] = 0
             values[slot] = []

@@ -20,7 +20,8 @@ enum UCIProblem: Error {
     case badName(ByteText)
     case badType(ByteText)
     case tooMuch(ByteText)
-    case openQuote(UInt8)
+    /// The quote, and whether some later line closes it.
+    case openQuote(UInt8, closed: Bool)
     case control(UInt8)
     case tooLong
 
@@ -42,10 +43,11 @@ enum UCIProblem: Error {
         case .tooMuch(let word):
             text.append(quoted: word)
             text.append(text: " is one word too many, expected quotes around a value with spaces")
-        case .openQuote(let quote):
+        case .openQuote(let quote, let closed):
             text.append(text: "the ")
             text.append(quote)
-            text.append(text: " opened here is never closed, expected another ")
+            text.append(text: closed ? " opened here goes on into another line" : " opened here is never closed")
+            text.append(text: ", expected another ")
             text.append(quote)
             text.append(text: " after the value")
         case .control(let byte):
@@ -85,6 +87,9 @@ struct UCIReader {
     private var position = 0
     private var currentLine = 1
     private var openQuotes = 0
+    /// Where the first quote of this command that goes on over lines begins, or -1; and its line.
+    private var spanStart = -1
+    private var spanLine = 0
     private var afterSemicolon = false
     /// Line of the command or problem that `next` returned last, from 1.
     private(set) var line = 0
@@ -117,6 +122,7 @@ struct UCIReader {
     }
 
     private mutating func command() throws(UCIProblem) -> UCICommand {
+        spanStart = -1
         // libuci takes the command up to a space or tab, without looking at quotes.
         var command = ByteText()
         while let byte = peek, byte != 0x20, byte != 0x09, byte != 0x0A {
@@ -174,6 +180,14 @@ struct UCIReader {
     private mutating func endOfCommand() throws(UCIProblem) {
         // As in libuci, a ';' in the place of a word only stands for an empty one.
         afterSemicolon = false
+        if spanStart >= 0 {
+            // A quote goes on over lines, and more comes after it: most likely its end is missing, and this is what
+            // stands after the beginning of the next one.
+            while let byte = peek, byte != 0x0A, Self.isSpace(byte) { position += 1 }
+            if let byte = peek, byte != 0x0A, byte != 0x23, byte != 0x3B {
+                throw openQuote(at: spanStart, line: spanLine, closed: true)
+            }
+        }
         let extra = try word()
         if !extra.isEmpty { throw .tooMuch(extra) }
     }
@@ -217,6 +231,7 @@ struct UCIReader {
         while let byte = peek {
             if byte == quote {
                 position += 1
+                if currentLine != startLine && spanStart < 0 { (spanStart, spanLine) = (start, startLine) }
                 return
             }
             if byte == 0x5C && quote == 0x22 {
@@ -230,12 +245,21 @@ struct UCIReader {
                 advance(past: byte)
             }
         }
-        // Never closed: look at the next lines as if the quote were not there, to find their errors too.
+        throw openQuote(at: start, line: startLine, closed: false)
+    }
+
+    /// Goes back to the line of a quote, to read the lines after it as if the quote were not there: their errors
+    /// are to be found too.
+    private mutating func openQuote(at start: Int, line startLine: Int, closed: Bool) -> UCIProblem {
         openQuotes += 1
-        position = openQuotes > Self.mostOpenQuotes ? bytes.count : start
-        currentLine = startLine
+        let quote = bytes[start]
+        if openQuotes <= Self.mostOpenQuotes {
+            (position, currentLine) = (start, startLine)
+        } else if !closed {
+            position = bytes.count
+        }
         line = startLine
-        throw .openQuote(quote)
+        return .openQuote(quote, closed: closed)
     }
 
     /// After a backslash: when the line ends here, goes on to the next one and says so.
