@@ -6,7 +6,7 @@
 public enum TraceEnd: UInt8, Sendable {
     /// The target itself answered.
     case reached
-    /// Something on the way said that the target cannot be reached, or that the probe is too big to go on.
+    /// Something on the way, or a firewall in the target's name, refused the probe: unreachable, too big.
     case unreachable
     /// Too many hops in a row were silent.
     case gapLimit
@@ -104,7 +104,7 @@ public final class Trace: Measurement {
     /// While it runs, of all probes; after the end, of those up to the end, their sequence numbers unchanged.
     public var records: [ProbeRecord] { isFinished ? kept : ledger.records }
 
-    /// Whether the target itself answered.
+    /// Whether the target itself answered (`Answer.isReply`).
     public var reached: Bool { targetHop != nil }
 
     /// The hops that were probed, from the first on.
@@ -151,7 +151,7 @@ public final class Trace: Measurement {
             if hop > farthestRouter { farthestRouter = hop }
             // A probe went beyond what said that nothing does.
             if let blocked = blockedHop, farthestRouter >= blocked { blockedHop = nearestBlock() }
-        } else if answer.isReply(of: ledger.target) || answer.from == ledger.target {
+        } else if answer.isReply(of: ledger.target) {
             targetHop = min(targetHop ?? hop, hop)
         } else if hop > farthestRouter {
             blockedHop = min(blockedHop ?? hop, hop)
