@@ -173,6 +173,11 @@ int64_t ktrxer_file_read_at(int32_t descriptor, void *bytes, uint32_t count, int
 	return have;
 }
 
+int32_t ktrxer_file_no_space(void)
+{
+	return -ENOSPC;
+}
+
 int64_t ktrxer_file_write(int32_t descriptor, const void *bytes, uint32_t count)
 {
 	ssize_t done;

@@ -114,6 +114,7 @@ extension ProbeError {
             switch action {
             case .openPingSocket:
                 text.append(text: "; add this group to sysctl net.ipv4.ping_group_range, or run as root")
+            case .openFile, .writeFile: break
             default:
                 text.append(text: "; run as root or with CAP_NET_RAW, or use the socket transport")
             }

@@ -71,7 +71,7 @@ func openingError(_ path: ByteText) -> ResultLogError? {
         var status = stat()
         #expect(stat(folder.url.appending(path: "a/b/results.jsonl").path, &status) == 0)
         #expect(status.st_mode & 0o777 == 0o644)
-        #expect(stat(folder.url.appending(path: "a/b/results.jsonl.lock").path, &status) == 0)
+        #expect(stat(folder.url.appending(path: "a/b/.results.jsonl.lock").path, &status) == 0)
         #expect(status.st_mode & 0o777 == 0o600)
         let again = try ResultLog(path: folder.path("a/b/results.jsonl"), maxSize: 0, keep: 2)
         #expect(again.append(numbered(6)) == nil)

@@ -39,6 +39,8 @@ int32_t ktrxer_file_is_at(int32_t descriptor, const char *path);
 int64_t ktrxer_file_size(int32_t descriptor);
 /* Reads at `offset` until `count` bytes or the end. Number of bytes, or -errno. */
 int64_t ktrxer_file_read_at(int32_t descriptor, void *bytes, uint32_t count, int64_t offset);
+/* -ENOSPC, for callers that conclude so from a short write. */
+int32_t ktrxer_file_no_space(void);
 /* One write: the true number of bytes, which may be less than `count`, or -errno. */
 int64_t ktrxer_file_write(int32_t descriptor, const void *bytes, uint32_t count);
 /*

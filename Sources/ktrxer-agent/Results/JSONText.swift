@@ -101,12 +101,6 @@ struct JSONText {
         bytes.append(0x22)
     }
 
-    /// An element of an array.
-    mutating func element(_ number: Int64) {
-        separate()
-        bytes.append(decimal: number)
-    }
-
     private mutating func separate() {
         if !first { bytes.append(0x2C) }
         first = false

@@ -9,7 +9,7 @@ import KTRxerLite
 /// - A line that a kill or a full disk has torn is cut off before anything is written after it.
 /// - A record that cannot be written is counted; the next one that can be is preceded by a line that
 ///   says how many are missing.
-/// - Several processes may write to one file. They take turns by a lock on `FILE.lock`; one that has been
+/// - Several processes may write to one file. They take turns by a lock on `.FILE.lock`; one that has been
 ///   stopped in mid-write holds up the others for a tenth of a second at most, for rotation only.
 ///
 /// The process must ignore SIGPIPE and SIGXFSZ (`ktrxer_signal_open`). Not thread-safe.
@@ -30,6 +30,8 @@ final class ResultLog {
     private var firstLoss: Int64 = 0
     private var lastLoss: Int64 = 0
 
+    /// Of the standard output; a test sets another.
+    var streamDescriptor: Int32 = 1
     /// -1 while the file is not open.
     var descriptor: Int32 = -1
     private var lockDescriptor: Int32 = -1
@@ -135,7 +137,7 @@ final class ResultLog {
     private func writeStream(_ line: ByteText) throws(ResultLogError) {
         // A torn line cannot be taken back here, but it can be ended.
         let text = streamTorn ? [0x0A] + line : line
-        let done = bytes(text) { ktrxer_file_write_stream(1, $0, $1, 1_000_000_000) }
+        let done = bytes(text) { ktrxer_file_write_stream(streamDescriptor, $0, $1, 1_000_000_000) }
         if done == Int64(text.count) {
             streamTorn = false
             return
@@ -227,6 +229,18 @@ final class ResultLog {
 
     // MARK: - The lock
 
+    /// Hidden beside the file, so that FILE* is what has records: /tmp/x.jsonl has /tmp/.x.jsonl.lock.
+    private var lockPath: ByteText {
+        var nameStart = 0
+        for index in 0..<path.count where path[index] == 0x2F { nameStart = index + 1 }
+        var lockPath = ByteText()
+        lockPath += path[..<nameStart]
+        lockPath.append(0x2E)
+        lockPath += path[nameStart...]
+        lockPath.append(text: ".lock")
+        return lockPath
+    }
+
     private var holdsLock = false
 
     /// Nobody else is writing now, or no lock can be had here at all (a folder that is read-only to us).
@@ -234,9 +248,8 @@ final class ResultLog {
 
     /// Without the lock, appending still keeps lines whole (one write each); only mending and rotation wait.
     private func lock() {
-        if isStream || path.isEmpty { return }
-        var lockPath = path
-        lockPath.append(text: ".lock")
+        if isStream { return }
+        let lockPath = lockPath
         if lockDescriptor >= 0, withCString(lockPath, { ktrxer_file_is_at(lockDescriptor, $0) }) != 1 {
             ktrxer_file_close(lockDescriptor)
             lockDescriptor = -1
