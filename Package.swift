@@ -24,8 +24,9 @@ let package = Package(
             name: "ktrxer-agent", dependencies: ["KTRxerLite", "CKTRxer"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "KTRxerLiteTests", dependencies: ["KTRxerLite", "CKTRxer"],
+            name: "KTRxerLiteTests", dependencies: ["KTRxerLite", "CKTRxer", "CNamespace"],
             resources: [.copy("Vectors")], swiftSettings: swiftSettings),
+        .target(name: "CNamespace", path: "Tests/CNamespace", cSettings: [.define("_GNU_SOURCE")]),
         .testTarget(
             name: "AgentTests", dependencies: ["ktrxer-agent", "KTRxerLite", "CKTRxer"],
             swiftSettings: swiftSettings),

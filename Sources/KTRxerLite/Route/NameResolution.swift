@@ -19,7 +19,8 @@ public final class NameResolution {
     /// CLOCK_MONOTONIC ns at which `service` must be called at the latest; `Int64.max` when the state is decided.
     public private(set) var wakeAt = Int64.max
 
-    private var process: Int32 = 0
+    /// The child that looks the name up; 0 when there is none.
+    private(set) var process: Int32 = 0
 
     /// Starts at once.
     /// - Parameters:

@@ -55,7 +55,7 @@ public final class NeighbourResolution {
         guard state == .pending else { return }
         let isFirst = nextLook == Int64.min
         if isFirst {
-            deadline = now + Self.patience
+            deadline = now &+ Self.patience
             guard ask() else { return }
         }
         let changed = descriptor >= 0 && ktrxer_neighbour_changed(descriptor) != 0
@@ -68,15 +68,14 @@ public final class NeighbourResolution {
     private func look(now: Int64, asksAgain: Bool) {
         var neighbour = ktrxer_neighbour()
         let result = ktrxer_neighbour_lookup(&query, &neighbour)
-        nextLook = now + (descriptor >= 0 ? Self.watchedPause : Self.unwatchedPause)
+        nextLook = now &+ (descriptor >= 0 ? Self.watchedPause : Self.unwatchedPause)
         if result < 0 {
             decide(.failed(.fromSystem(Int64(result), during: .readNeighbours)))
         } else if neighbour.has_address != 0 {
             decide(.resolved(MACAddress(systemBytes: neighbour.address)))
-        } else if UInt32(neighbour.state) == KTRXER_NEIGHBOUR_FAILED.rawValue {
-            giveUp()
-        } else if UInt32(neighbour.state) == KTRXER_NEIGHBOUR_NONE.rawValue && asksAgain {
-            // The table was flushed meanwhile: the interface went down and came back.
+        } else if UInt32(neighbour.state) != KTRXER_NEIGHBOUR_INCOMPLETE.rawValue && asksAgain {
+            // The kernel has given up on a round that began before ours, or the table was flushed because the
+            // interface went down and came back.
             _ = ask()
         }
     }
@@ -87,7 +86,7 @@ public final class NeighbourResolution {
         if result < 0 { result = ktrxer_neighbour_knock(&query) }
         if result >= 0 { return true }
         switch ProbeError.fromSystem(Int64(result), during: .resolveNeighbour) {
-        case .noRoute: decide(.failed(.gatewayUnresolved))
+        case .noRoute: giveUp()
         case let error: decide(.failed(error))
         }
         return false
