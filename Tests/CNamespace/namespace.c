@@ -85,16 +85,11 @@ int32_t test_wait_readable(int32_t descriptor, int32_t milliseconds)
 	return poll(&wait, 1, milliseconds) > 0;
 }
 
-int32_t test_datagram_length(int32_t descriptor)
-{
-	char byte;
-
-	return (int32_t)recv(descriptor, &byte, 1, MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC);
-}
-
 int32_t test_udp_open(uint16_t port)
 {
-	struct sockaddr_in6 here = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	struct sockaddr_in6 here = {
+		.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_ANY_INIT,
+	};
 	int descriptor = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (descriptor < 0 || bind(descriptor, (struct sockaddr *)&here, sizeof(here)) < 0)
@@ -155,20 +150,28 @@ static size_t answer_question(uint8_t *packet, size_t length)
 		for (uint8_t last = 1; last <= 12; last++)
 			end = add_answer(packet, end, 1, last);
 	else if ((type == 1 && name[0] != 's') || (type == 28 && name[0] != 'f' && name[0] != 'm'))
-		end = add_answer(packet, end, type, 80);
+		end = add_answer(packet, end, type, type == 1 ? 80 : 0x80);
 	return end;
 }
 
-void test_name_server(int32_t descriptor, int32_t milliseconds)
+void test_name_server(int32_t descriptor)
 {
-	while (test_wait_readable(descriptor, milliseconds)) {
+	for (;;) {
 		struct sockaddr_in6 from;
 		socklen_t from_length = sizeof(from);
 		uint8_t packet[1024];
 		ssize_t length = recvfrom(descriptor, packet, 512, 0, (struct sockaddr *)&from, &from_length);
 		size_t reply = length > 17 ? answer_question(packet, (size_t)length) : 0;
 
+		if (length <= 0)
+			break;
 		if (reply)
 			sendto(descriptor, packet, reply, 0, (struct sockaddr *)&from, from_length);
 	}
+	close(descriptor);
+}
+
+void test_name_server_stop(int32_t descriptor)
+{
+	shutdown(descriptor, SHUT_RDWR);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Two hosts on a cable, as network namespaces, for the tests of routes. Needs root; every suite that uses it says
 // so when it is skipped.
+import CKTRxer
 import CNamespace
 import Foundation
 import Testing
@@ -15,6 +16,9 @@ import Testing
 final class RouteNetwork {
     static let needsRoot: Comment = "network namespaces need root: run the tests as root"
     static let isPossible = geteuid() == 0 && test_shell("ip netns list >/dev/null 2>&1") == 0
+
+    static let homeMAC = MACAddress(0x0200_0000_0002)
+    static let peerMAC = MACAddress(0x0200_0000_0001)
 
     let home: String
     private let peer: String
@@ -75,27 +79,20 @@ final class RouteNetwork {
         state: NeighbourResolution.State, elapsed: Int64
     ) {
         try inHome {
-            let start = now()
+            let start = ktrxer_clock_monotonic()
             let resolution = NeighbourResolution(route: route)
             while resolution.state == .pending {
-                let pause = max(0, min(resolution.wakeAt - now(), 50_000_000))
+                let pause = max(0, min(resolution.wakeAt - ktrxer_clock_monotonic(), 50_000_000))
                 _ = test_wait_readable(resolution.descriptor, Int32((pause + 999_999) / 1_000_000))
-                resolution.service(now: now())
-                meanwhile(now() - start)
-                try #require(now() - start < 10_000_000_000, "still pending after 10 s")
+                resolution.service(now: ktrxer_clock_monotonic())
+                meanwhile(ktrxer_clock_monotonic() - start)
+                try #require(ktrxer_clock_monotonic() - start < 10_000_000_000, "still pending after 10 s")
             }
             #expect(resolution.descriptor == -1)
             #expect(resolution.wakeAt == .max)
-            return (resolution.state, now() - start)
+            return (resolution.state, ktrxer_clock_monotonic() - start)
         }
     }
 }
 
-func now() -> Int64 { Int64(clock_gettime_nsec()) }
-
-private func clock_gettime_nsec() -> UInt64 { DispatchTime.now().uptimeNanoseconds }
-
-func address(_ text: String) -> IPAddress { IPAddress(text: ByteText(text.utf8))! }
-
-let homeMAC = MACAddress(0x0200_0000_0002)
-let peerMAC = MACAddress(0x0200_0000_0001)
+private func address(_ text: String) -> IPAddress { IPAddress(text: ByteText(text.utf8))! }

@@ -25,17 +25,17 @@ int32_t test_tun_open(const char *name);
 
 /* Waits until the descriptor is readable, at most so long (ms). 1 or 0. */
 int32_t test_wait_readable(int32_t descriptor, int32_t milliseconds);
-/* How many bytes wait in the descriptor's next datagram, without waiting or taking it; -1: none. */
-int32_t test_datagram_length(int32_t descriptor);
 /* A UDP socket bound to a port on all IPv4 and IPv6 addresses here; or -errno. */
 int32_t test_udp_open(uint16_t port);
 void test_close(int32_t descriptor);
 
 /*
- * Answers DNS questions that come to the socket, until it has been silent for so long (ms): names that begin with
+ * Answers DNS questions that come to the socket, until test_name_server_stop; then closes it. Names that begin with
  * "both" have 192.0.2.80 and 2001:db8::80, with "four" or "six" one of them, with "many" 12 IPv4 addresses; those that
  * begin with "fail" get SERVFAIL, "mute" no answer at all; no others exist.
  */
-void test_name_server(int32_t descriptor, int32_t milliseconds);
+void test_name_server(int32_t descriptor);
+/* From another thread. */
+void test_name_server_stop(int32_t descriptor);
 
 #endif
