@@ -254,7 +254,7 @@ private func line(_ answer: Answer, of record: ProbeRecord, kind: MeasurementKin
             finished(result(.trace, [hop(1, 0, "10.0.0.1", 1_000_000), answered(probe, by: refusal)])) == """
                  1  10.0.0.1  1.000 ms
                  2  10.0.0.9  3.000 ms !H
-                stopped at hop 2: 10.0.0.9 answers !H
+                stopped at hop 2: unreachable !H
                 \(slip)
                 """)
         // Port unreachable of somebody else has no mark.
@@ -263,7 +263,7 @@ private func line(_ answer: Answer, of record: ProbeRecord, kind: MeasurementKin
         #expect(
             finished(result(.trace, [answered(probe, by: other)])) == """
                  2  10.0.0.9  3.000 ms
-                stopped at hop 2: 10.0.0.9 answers port unreachable
+                stopped at hop 2: unreachable (port)
                 \(slip)
                 """)
     }
@@ -275,7 +275,7 @@ private func line(_ answer: Answer, of record: ProbeRecord, kind: MeasurementKin
             finished(result(.trace, records)) == """
                  1  10.0.0.1  1.000 ms
                  2  *
-                target not reached within 2 hops
+                target not reached: nothing answers beyond hop 1
                 \(slip)
                 """)
         for ttl in UInt8(3)...30 { records.append(hop(ttl, UInt32(ttl) - 1)) }
@@ -285,6 +285,13 @@ private func line(_ answer: Answer, of record: ProbeRecord, kind: MeasurementKin
                  2-30  no answer
                 target not reached within 30 hops
                 \(slip)
+                """)
+        #expect(
+            finished(result(.trace, [hop(1, 1), hop(2, 2), hop(3, 3)])) == """
+                 1-3  no answer
+                target not reached: no hop answers
+                slip median/max = 2.0/2.0 us; packet transport, send times from kernel
+
                 """)
     }
 

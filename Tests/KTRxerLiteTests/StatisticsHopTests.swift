@@ -45,13 +45,12 @@ private func path(_ records: [ProbeRecord]) -> [HopSummary] {
         #expect(hops[2].isTarget && hops[2].probes == 2 && hops[2].answers == 1 && hops[2].marks.isEmpty)
     }
 
-    @Test func endsWhereAllProbesAreRefused() {
+    @Test func refusals() {
         let some = [
             record(0, ttl: 1, after: 5, kind: .unreachable, from: address(1), code: 1), record(1, ttl: 1),
             record(2, ttl: 2, after: 5, kind: .unreachable, from: address(2), code: 13),
             record(3, ttl: 2, after: 5, kind: .unreachable, from: address(2), code: 0),
             record(4, ttl: 2, after: 5, kind: .unreachable, from: address(2), code: 13),
-            record(5, ttl: 3, after: 5, kind: .unreachable, from: address(2), code: 13),
         ]
         let hops = path(some)
         #expect(hops.count == 2)

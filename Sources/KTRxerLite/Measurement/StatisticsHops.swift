@@ -64,9 +64,8 @@ public struct HopSummary: Sendable {
         marks += mark
     }
 
-    /// The hops of a trace from the first TTL that was sent, as far as the target or, short of it, as far as
-    /// something answered that nothing lies behind. All hops are probed at once, so there may be records
-    /// of TTLs further on.
+    /// The hops of a trace from the first TTL that was sent to that at which the target answered, or to the
+    /// last that was sent.
     public static func path(
         records: [ProbeRecord], destination: IPAddress
     ) -> [HopSummary] {
@@ -81,8 +80,7 @@ public struct HopSummary: Sendable {
             let hop = HopSummary(
                 ttl: UInt8(first), records: records, destination: destination)
             hops.append(hop)
-            // A router that is not there for all flows may refuse some probes and pass others on.
-            if hop.isTarget || (hop.isUnreachable && hop.answers == hop.probes) { break }
+            if hop.isTarget { break }
             first += 1
         }
         return hops

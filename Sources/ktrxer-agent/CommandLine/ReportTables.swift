@@ -10,20 +10,25 @@ extension Report {
         var answering = hops.count
         while answering > 0 && hops[answering - 1].answers == 0 { answering -= 1 }
         // A single silent hop looks like those between others.
-        if hops.count - answering == 1 { answering += 1 }
-        for index in 0..<answering { appendHop(hops[index], result.records, into: &text) }
-        if answering < hops.count {
-            appendHopNumber(hops[answering].ttl, into: &text)
+        let shown = hops.count - answering == 1 ? hops.count : answering
+        for index in 0..<shown { appendHop(hops[index], result.records, into: &text) }
+        if shown < hops.count {
+            appendHopNumber(hops[shown].ttl, into: &text)
             appendCount(Int(last.ttl), before: "-", "  no answer\n", into: &text)
         }
         if last.isTarget {
             appendCount(Int(last.ttl), before: "target reached at hop ", "\n", into: &text)
-        } else if last.isUnreachable && last.answers == last.probes {
-            appendCount(Int(last.ttl), before: "stopped at hop ", ": ", into: &text)
-            last.addresses[0].append(to: &text)
-            text.append(text: " answers ")
-            if last.marks.isEmpty { text.append(text: "port unreachable") } else { text += last.marks }
+        } else if last.isUnreachable {
+            appendCount(Int(last.ttl), before: "stopped at hop ", ": unreachable ", into: &text)
+            // Port unreachable, of somebody else than the target, has no mark.
+            if last.marks.isEmpty { text.append(text: "(port)") } else { text += last.marks }
             text.append(0x0A)
+        } else if answering == 0 {
+            text.append(text: "target not reached: no hop answers\n")
+        } else if last.ttl < result.options.maxHops {
+            appendCount(
+                Int(hops[answering - 1].ttl), before: "target not reached: nothing answers beyond hop ", "\n",
+                into: &text)
         } else {
             appendCount(Int(last.ttl), before: "target not reached within ", " hops\n", into: &text)
         }
