@@ -84,6 +84,7 @@ final class SimulatedPath {
             steps += 1
             if steps > mostSteps { return .endless }
             beforeStep(measurement)
+            if measurement.isFinished { break }
             while let wanted = measurement.nextLaunch, wanted <= saturatingSum(now, lookahead) {
                 send(measurement.launch(at: ceiling(max(now, wanted))))
             }
