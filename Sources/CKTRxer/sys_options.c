@@ -27,7 +27,8 @@ static void explain(struct ktrxer_option *out, const struct command_line *line, 
 	char *argument = optind > 1 ? line->argv[optind - 1] : NULL;
 	int is_long = argument && argument[0] == '-' && argument[1] == '-';
 
-	out->culprit = optopt & 0xFF;
+	/* A letter may come as a negative char. */
+	out->culprit = optopt < 0 ? optopt & 0xFF : optopt;
 	point_at(out, line, is_long ? argument : NULL);
 	if (result == ':')
 		out->code = KTRXER_OPTION_NO_VALUE;
@@ -76,25 +77,53 @@ static uint32_t count_strings(const char *text, uint32_t size)
 	return count;
 }
 
+/* Gives each name its NUL in a copy of its own, where a ':' may have been. */
+static char *name_options(struct option *options, const char *names, uint32_t first, uint32_t count)
+{
+	char *copy, *end;
+	size_t size = 0;
+	uint32_t i;
+
+	for (i = 0; i < first; i++)
+		names += strlen(names) + 1;
+	for (i = 0; i < count; i++)
+		size += strlen(names + size) + 1;
+	copy = malloc(size + 1);
+	if (!copy)
+		return NULL;
+	memcpy(copy, names, size);
+	for (i = 0, end = copy; i < count; i++) {
+		options[i].name = end;
+		options[i].val = KTRXER_OPTION_LONG + (int)(first + i);
+		end += strlen(end);
+		if (end[-1] == ':') {
+			end[-1] = 0;
+			options[i].has_arg = required_argument;
+		}
+		end++;
+	}
+	return copy;
+}
+
 int32_t ktrxer_options(const uint8_t *arguments, uint32_t size, const uint8_t *letters,
-		       const uint8_t *names, struct ktrxer_option *out, uint32_t capacity)
+		       const uint8_t *names, uint32_t first, uint32_t count,
+		       struct ktrxer_option *out, uint32_t capacity)
 {
 	/* getopt_long keeps its place in globals. */
 	static char busy;
 	static char self[] = "";
-	const char *name = (const char *)names;
 	uint32_t argument_count = count_strings((const char *)arguments, size);
-	uint32_t name_count = 0;
 	struct command_line line = { .base = (const char *)arguments };
-	char *prefixed = NULL;
+	char *prefixed = NULL, *copy = NULL;
 	int32_t result = -ENOMEM;
 
-	for (const char *cursor = name; *cursor; cursor += strlen(cursor) + 1)
-		name_count++;
 	line.argv = calloc(argument_count + 2, sizeof(*line.argv));
-	line.names = calloc(name_count + 1, sizeof(*line.names));
+	line.names = calloc(count + 1, sizeof(*line.names));
 	prefixed = malloc(strlen((const char *)letters) + 3);
 	if (!line.argv || !line.names || !prefixed)
+		goto out;
+	copy = name_options(line.names, (const char *)names, first, count);
+	if (!copy)
 		goto out;
 
 	/* '-': operands come in their place, ':': a missing value is told from an unknown option. */
@@ -106,12 +135,6 @@ int32_t ktrxer_options(const uint8_t *arguments, uint32_t size, const uint8_t *l
 		line.argv[line.argc++] = (char *)(uintptr_t)arguments;
 		arguments += strlen((const char *)arguments) + 1;
 	}
-	for (uint32_t i = 0; i < name_count; i++) {
-		line.names[i].name = name + 2;
-		line.names[i].has_arg = name[1] == ':' ? required_argument : no_argument;
-		line.names[i].val = (uint8_t)name[0];
-		name += strlen(name) + 1;
-	}
 
 	while (__atomic_test_and_set(&busy, __ATOMIC_ACQUIRE))
 		sched_yield();
@@ -121,5 +144,6 @@ out:
 	free(line.argv);
 	free(line.names);
 	free(prefixed);
+	free(copy);
 	return result;
 }

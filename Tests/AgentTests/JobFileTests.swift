@@ -232,7 +232,7 @@ func errors(inJob lines: String) -> [String] {
         (" option at start", "f:4: a second schedule, expected only one of interval, cron and at"),
         (
             " option count 201\n option gap 4ms",
-            "f:5: the job sends 201 packets within a second, expected at most 200 (max_pps of config agent)"
+            "f:5: that is 201 packets within a second, expected at most 200 (max_pps of config agent)"
         ),
         (" list count 3", "f:4: 'count' takes one value, expected option instead of list"),
         (" option first-hop 3", "f:4: 'first-hop' is not a valid name, expected letters, digits and _ only"),
@@ -298,12 +298,12 @@ func errors(inJob lines: String) -> [String] {
                 == ["f:5: 'count' is an option of ping and train, this is a trace; remove it"])
         #expect(
             errors(of: trace + " option rate 300\n") == [
-                "f:5: the job sends 300 packets within a second, expected at most 200 (max_pps of config agent)"
+                "f:5: that is 300 packets within a second, expected at most 200 (max_pps of config agent)"
             ])
         let train = "config job a\n option kind train\n list target h\n option interval 9s\n"
         #expect(
             errors(of: "config agent\n option max_pps 19\n" + train) == [
-                "f:3: the job sends 20 packets within a second, expected at most 19 (max_pps of config agent)"
+                "f:3: that is 20 packets within a second, expected at most 19 (max_pps of config agent)"
             ])
         // The ceiling holds wherever its section stands, and 20 with 50 ms between them fit in 20 a second.
         #expect(

@@ -124,8 +124,8 @@ private func measured(_ line: String, at location: SourceLocation = #_sourceLoca
         ("traceroute h", "unknown command 'traceroute', expected one that 'ktrxer-agent help' lists"),
         ("-c 3 ping", "unknown command '-c', expected one that 'ktrxer-agent help' lists"),
         ("help traec", "unknown command 'traec', did you mean 'trace'?"),
-        ("help ping run", "help takes one command; remove 'run'"),
-        ("version 2", "version takes no arguments; remove '2'"),
+        ("help ping run", "one word too many; remove 'run'"),
+        ("version 2", "one word too many; remove '2'"),
         ("ping", "no target, expected an address or a host name: ktrxer-agent ping HOST"),
         ("train --json", "no target, expected an address or a host name: ktrxer-agent train HOST"),
         ("ping a/b", "target 'a/b', expected an address or a host name"),
@@ -141,11 +141,11 @@ private func measured(_ line: String, at location: SourceLocation = #_sourceLoca
         ("ping h -c", "'-c' needs a value; see: ktrxer-agent help ping"),
         ("ping h --count", "'--count' needs a value; see: ktrxer-agent help ping"),
         ("ping h --json=1", "'--json' takes no value; see: ktrxer-agent help ping"),
-        ("ping h -c 0", "'--count' is '0', expected a whole number from 1 to 10000"),
+        ("ping h -c 0", "'-c' is '0', expected a whole number from 1 to 10000"),
         ("ping h --count many", "'--count' is 'many', expected a whole number from 1 to 10000"),
-        ("ping h -i 1x", "'--gap' is '1x', expected a duration from 0s to 1h, such as 200ms or 1.5s"),
+        ("ping h -i 1x", "'-i' is '1x', expected a duration from 0s to 1h, such as 200ms or 1.5s"),
         ("ping h --rate 3", "'--rate' is an option of trace, this is a ping; remove it"),
-        ("trace h -c 3", "'--count' is an option of ping and train, this is a trace; remove it"),
+        ("trace h -c 3", "'-c' is an option of ping and train, this is a trace; remove it"),
         ("trace h --first_hop 0", "'--first-hop' is '0', expected a whole number from 1 to 255"),
         ("ping h -p 53", "icmp has no ports; set protocol to udp or tcp, or remove the port"),
         ("trace h -f 9 -m 3", "first_hop is above max_hops; lower it or raise max_hops"),
@@ -153,17 +153,17 @@ private func measured(_ line: String, at location: SourceLocation = #_sourceLoca
         ("ping h --pcap=", "'--pcap' is '', expected a path"),
         (
             "train h -c 201",
-            "that is 201 packets within a second, the ceiling is 200; raise --gap, lower --count or raise --max-pps"
+            "that is 201 packets within a second, expected at most 200; raise --gap, lower --count or raise --max-pps"
         ),
         (
             "trace h -r 300",
-            "that is 300 packets within a second, the ceiling is 200; lower --rate or raise --max-pps"
+            "that is 300 packets within a second, expected at most 200; lower --rate or raise --max-pps"
         ),
         ("run jobs", "run does not take 'jobs'; give the job file with -f"),
         ("run --once --due", "--once and --due exclude each other; give one of them"),
         ("run --due --once", "--once and --due exclude each other; give one of them"),
         ("run --pcap x", "--pcap of run is for one round of jobs; add --once"),
-        ("run -f", "'--file' needs a value; see: ktrxer-agent help run"),
+        ("run -f", "'-f' needs a value; see: ktrxer-agent help run"),
         ("run --onec", "unknown option '--onec', did you mean '--once'?"),
         ("run -4", "unknown option '-4'; see: ktrxer-agent help run"),
         ("run --file=", "'--file' is '', expected a path"),
@@ -201,6 +201,24 @@ private func measured(_ line: String, at location: SourceLocation = #_sourceLoca
 }
 
 @Suite struct OptionTableTests {
+    @Test func longOptionsAreThoseOfTheTable() {
+        for raw in 0..<MeasurementOption.number {
+            guard let option = MeasurementOption(rawValue: raw) else { continue }
+            #expect(ByteText(OptionSyntax.name(Int(raw))).equalsName(OptionTable.entry(option).name))
+            let letter = OptionTable.entry(option).letter
+            if letter != 0 {
+                #expect(OptionSyntax.measure.letters.description.contains("\(UnicodeScalar(letter)):"))
+            }
+        }
+        #expect(MeasurementOption.number == CommandOption.json.rawValue)
+        for (option, name) in [
+            (CommandOption.json, "json"), (.maxPPS, "max-pps"), (.pcap, "pcap"), (.help, "help"), (.file, "file"),
+            (.once, "once"), (.due, "due"),
+        ] {
+            #expect(string(ByteText(OptionSyntax.name(Int(option.rawValue)))) == name)
+        }
+    }
+
     @Test func namesAreFoundWithDashesAndUnderlines() {
         for raw in 0..<MeasurementOption.number {
             guard let option = MeasurementOption(rawValue: raw) else {

@@ -10,11 +10,13 @@ enum {
 	KTRXER_OPTION_UNKNOWN = -1,
 	KTRXER_OPTION_NO_VALUE = -2, /* a value is missing */
 	KTRXER_OPTION_EXTRA_VALUE = -3, /* --name=value of an option that takes none */
+	KTRXER_OPTION_LONG = 256, /* codes of long options begin here */
 };
 
 struct ktrxer_option {
-	int32_t code; /* the option's code, 1-255, or one of those above */
-	/* Of the value, or of the argument that is wrong; length 0 with offset 0: none. */
+	/* A letter; or KTRXER_OPTION_LONG and the number of the long option; or one of those above. */
+	int32_t code;
+	/* Of the value, or of the argument that is wrong; offset and length 0: none. */
 	uint32_t offset;
 	uint32_t length;
 	/* NO_VALUE, EXTRA_VALUE: the option's code. UNKNOWN: the letter, or 0 of a long option. */
@@ -23,12 +25,13 @@ struct ktrxer_option {
 
 /*
  * arguments: those after the command, each ended by a NUL, size bytes in all; offsets are into them.
- * letters: as for getopt. names: for each long option its code (one byte, not 0), ':' when it takes a
- * value or '-' when not, its name and a NUL; an empty one ends them. Abbreviations are taken, "--"
- * ends the options, operands may stand between them. Fills in at most capacity entries of out, in
- * the order of the command line, and stops at the first that is wrong. The number of entries, or -errno.
+ * letters: as for getopt. names: the long options, each ended by a NUL, with a ':' before it when it
+ * takes a value; count of them are known, from number first on. Abbreviations are taken, "--" ends the
+ * options, operands may stand between them. Fills in at most capacity entries of out, in the order of
+ * the command line, and stops at the first that is wrong. The number of entries, or -errno.
  */
 int32_t ktrxer_options(const uint8_t *arguments, uint32_t size, const uint8_t *letters,
-		       const uint8_t *names, struct ktrxer_option *out, uint32_t capacity);
+		       const uint8_t *names, uint32_t first, uint32_t count,
+		       struct ktrxer_option *out, uint32_t capacity);
 
 #endif

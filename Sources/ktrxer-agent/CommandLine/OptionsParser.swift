@@ -1,206 +1,170 @@
 // SPDX-License-Identifier: MIT
 // The command line: command, options and operands into a Command, or one line that says what to do. The
 // options of measurements and their ranges are the job file's, from OptionTable.swift.
+import CKTRxer
 import KTRxerLite
 
-enum OptionsParser {
+struct OptionsParser {
+    /// For a measurement, the rest is not used; for the others, these are not.
+    private var adHoc = AdHocOptions(options: MeasurementOptions(kind: .ping))
+    private var given = GivenOptions()
+    private var operands: [ByteText] = []
+    private var file = ByteText()
+    private var pcap = ByteText()
+    private var once = false
+    private var due = false
+    private var help = false
+
     /// Reads the arguments after the program's name.
     static func parse(_ arguments: [ByteText]) throws(UsageError) -> Command {
         guard let name = arguments.first else {
             throw error("no command; try: ktrxer-agent ping HOST, or ktrxer-agent help")
         }
-        let rest = arguments[1...]
-        if let kind = kind(name) { return try measure(kind, rest) }
-        if name.equals("run") { return try run(rest) }
-        if name.equals("check") { return try check(rest) }
-        if name.equals("version") || name.equals("--version") || name.equals("-V") {
-            if let extra = rest.first { throw error("version takes no arguments; remove ", quoting: extra) }
-            return .version
-        }
-        if name.equals("help") || name.equals("--help") || name.equals("-h") { return try help(rest) }
-        throw unknownCommand(name)
-    }
-
-    private static func kind(_ name: ByteText) -> MeasurementKind? {
-        if name.equals("ping") { return .ping }
-        if name.equals("trace") { return .trace }
-        return name.equals("train") ? .train : nil
-    }
-
-    // MARK: ping, trace, train
-
-    private static func measure(
-        _ kind: MeasurementKind, _ arguments: ArraySlice<ByteText>
-    ) throws(UsageError) -> Command {
-        let syntax = measureSyntax
-        var adHoc = AdHocOptions(options: MeasurementOptions(kind: kind))
-        var given = GivenOptions()
-        for element in OptionsReader.read(arguments, syntax) {
-            switch element {
-            case .operand(let target):
-                if !TargetText.isValid(target) {
-                    throw error("target ", quoting: target, ", expected an address or a host name")
-                }
-                adHoc.targets.append(target)
-            case .option(let code, let value):
-                if let option = option(code) {
-                    try apply(option, value, to: &adHoc.options, &given)
-                    continue
-                }
-                switch CommandOption(rawValue: code) {
-                case .json: adHoc.json = true
-                case .pcap: adHoc.pcap = try path(value, "--pcap")
-                case .maxPPS: adHoc.maxPPS = try maxPPS(value)
-                case .ipv4: try apply(.family, [0x34], to: &adHoc.options, &given)
-                case .ipv6: try apply(.family, [0x36], to: &adHoc.options, &given)
-                case .dontFragment: try apply(.df, [0x31], to: &adHoc.options, &given)
-                default: return .help(.measure(kind))
-                }
-            default: throw wrong(element, syntax, kind.name)
+        var parser = OptionsParser()
+        switch topic(name) {
+        case .measure(let kind):
+            parser.adHoc.options = MeasurementOptions(kind: kind)
+            try parser.read(arguments, .measure, kind.name)
+            return try parser.measure(kind)
+        case .run:
+            try parser.read(arguments, .run, "run")
+            return try parser.run()
+        case .check:
+            try parser.read(arguments, .check, "check")
+            return try parser.check()
+        case .all:
+            let isVersion = name.equals("version") || name.equals("--version") || name.equals("-V")
+            if arguments.count > (isVersion ? 1 : 2) {
+                throw error("one word too many; remove ", quoting: arguments[isVersion ? 1 : 2])
             }
+            if isVersion { return .version }
+            if arguments.count == 1 { return .help(.all) }
+            if let topic = topic(arguments[1]) { return .help(topic) }
+            throw unknownCommand(arguments[1])
+        case nil: throw unknownCommand(name)
         }
-        if adHoc.targets.isEmpty {
-            throw error("no target, expected an address or a host name: ktrxer-agent ", kind.name, " HOST")
-        }
-        if let problem = OptionTable.settle(&adHoc.options, given: given) {
-            throw error(problem, name: [], value: [])
-        }
-        let burst = OptionTable.burst(adHoc.options)
-        if burst > adHoc.maxPPS {
-            if kind == .trace && !given.contains(.rate) {
-                adHoc.options.rate = adHoc.maxPPS
-            } else {
-                throw aboveCeiling(burst, adHoc)
-            }
-        }
-        return .measure(adHoc)
     }
 
-    /// All options of measurements are known to every kind, so that one of another kind is told as such.
-    private static var measureSyntax: OptionSyntax {
-        var syntax = OptionSyntax()
-        for raw in 0..<MeasurementOption.number {
-            guard let option = MeasurementOption(rawValue: raw) else { continue }
-            let entry = OptionTable.entry(option)
-            syntax.add(entry.name, code: 0x80 + raw, takesValue: true)
-            if entry.letter != 0 { syntax.add(letter: entry.letter, takesValue: true) }
-        }
-        syntax.add(letter: CommandOption.ipv4.rawValue, takesValue: false)
-        syntax.add(letter: CommandOption.ipv6.rawValue, takesValue: false)
-        syntax.add(letter: CommandOption.dontFragment.rawValue, takesValue: false)
-        syntax.add("json", code: CommandOption.json.rawValue, takesValue: false)
-        syntax.add("pcap", code: CommandOption.pcap.rawValue, takesValue: true)
-        syntax.add("max_pps", code: CommandOption.maxPPS.rawValue, takesValue: true)
-        syntax.addHelp()
-        return syntax
-    }
-
-    /// The measurement's option of a code or letter.
-    private static func option(_ code: UInt8) -> MeasurementOption? {
-        if code >= 0x80 { return MeasurementOption(rawValue: code - 0x80) }
-        for raw in 0..<MeasurementOption.number {
-            if let option = MeasurementOption(rawValue: raw), OptionTable.entry(option).letter == code {
-                return option
-            }
+    /// The command of that name; `all` for help and version.
+    private static func topic(_ name: ByteText) -> HelpTopic? {
+        if name.equals("ping") { return .measure(.ping) }
+        if name.equals("trace") { return .measure(.trace) }
+        if name.equals("train") { return .measure(.train) }
+        if name.equals("run") { return .run }
+        if name.equals("check") { return .check }
+        if name.equals("help") || name.equals("--help") || name.equals("-h") || name.equals("version")
+            || name.equals("--version") || name.equals("-V")
+        {
+            return .all
         }
         return nil
     }
 
-    private static func apply(
-        _ option: MeasurementOption, _ value: ByteText, to options: inout MeasurementOptions,
-        _ given: inout GivenOptions
-    ) throws(UsageError) {
-        given.insert(option)
-        guard let problem = OptionTable.apply(option, value: value, to: &options) else { return }
-        var syntax = OptionSyntax()
-        syntax.add(OptionTable.entry(option).name, code: 1, takesValue: true)
-        throw error(problem, name: syntax.name(of: 1), value: value)
-    }
+    // MARK: What each command makes of its options and operands
 
-    private static func maxPPS(_ value: ByteText) throws(UsageError) -> Int {
-        if case .integer(let low, let high) = AgentOption.maxPPS.form, let number = NumberText.parse(value),
-            number >= low, number <= high
-        {
-            return Int(truncatingIfNeeded: number)
+    private mutating func measure(_ kind: MeasurementKind) throws(UsageError) -> Command {
+        if help { return .help(.measure(kind)) }
+        for target in operands where !TargetText.isValid(target) {
+            throw Self.error("target ", quoting: target, ", expected an address or a host name")
         }
-        throw badValue(value, of: "--max-pps", AgentOption.maxPPS.form)
-    }
-
-    // MARK: run, check, help
-
-    private static func run(_ arguments: ArraySlice<ByteText>) throws(UsageError) -> Command {
-        var syntax = fileSyntax
-        syntax.add("once", code: CommandOption.once.rawValue, takesValue: false)
-        syntax.add("due", code: CommandOption.due.rawValue, takesValue: false)
-        syntax.add("pcap", code: CommandOption.pcap.rawValue, takesValue: true)
-        var run = RunOptions()
-        for element in OptionsReader.read(arguments, syntax) {
-            switch element {
-            case .operand(let operand):
-                throw error("run does not take ", quoting: operand, "; give the job file with -f")
-            case .option(let code, let value):
-                switch CommandOption(rawValue: code) {
-                case .file: run.file = try path(value, "--file")
-                case .pcap: run.pcap = try path(value, "--pcap")
-                case .once where run.mode == .due, .due where run.mode == .once:
-                    throw error("--once and --due exclude each other; give one of them")
-                case .once: run.mode = .once
-                case .due: run.mode = .due
-                default: return .help(.run)
-                }
-            default: throw wrong(element, syntax, "run")
-            }
+        if operands.isEmpty {
+            throw Self.error("no target, expected an address or a host name: ktrxer-agent ", kind.name, " HOST")
         }
-        if !run.pcap.isEmpty && run.mode != .once {
-            throw error("--pcap of run is for one round of jobs; add --once")
+        if let problem = OptionTable.settle(&adHoc.options, given: given) {
+            throw Self.error(problem, name: [], value: [])
         }
-        if run.file.isEmpty { run.file = defaultFile }
-        return .run(run)
-    }
-
-    private static func check(_ arguments: ArraySlice<ByteText>) throws(UsageError) -> Command {
-        let syntax = fileSyntax
-        var file = ByteText()
-        for element in OptionsReader.read(arguments, syntax) {
-            switch element {
-            case .option(CommandOption.help.rawValue, _): return .help(.check)
-            case .operand(let value), .option(_, let value):
-                if !file.isEmpty { throw error("check takes one job file; remove ", quoting: value) }
-                file = try path(value, "the job file")
-            default: throw wrong(element, syntax, "check")
-            }
+        let burst = OptionTable.burst(adHoc.options)
+        if burst > adHoc.maxPPS {
+            if kind != .trace || given.contains(.rate) { throw Self.aboveCeiling(burst, adHoc.maxPPS, kind) }
+            adHoc.options.rate = adHoc.maxPPS
         }
-        return .check(file: file.isEmpty ? defaultFile : file)
+        adHoc.targets = operands
+        adHoc.pcap = pcap
+        return .measure(adHoc)
     }
 
-    private static func help(_ arguments: ArraySlice<ByteText>) throws(UsageError) -> Command {
-        guard let topic = arguments.first else { return .help(.all) }
-        if arguments.count > 1 {
-            throw error("help takes one command; remove ", quoting: arguments[arguments.startIndex + 1])
+    private func run() throws(UsageError) -> Command {
+        if help { return .help(.run) }
+        if let operand = operands.first {
+            throw Self.error("run does not take ", quoting: operand, "; give the job file with -f")
         }
-        if let kind = kind(topic) { return .help(.measure(kind)) }
-        if topic.equals("run") { return .help(.run) }
-        if topic.equals("check") { return .help(.check) }
-        if topic.equals("help") || topic.equals("version") { return .help(.all) }
-        throw unknownCommand(topic)
+        if once && due { throw Self.error("--once and --due exclude each other; give one of them") }
+        if !pcap.isEmpty && !once { throw Self.error("--pcap of run is for one round of jobs; add --once") }
+        return .run(RunOptions(mode: once ? .once : due ? .due : .stay, file: path(file), pcap: pcap))
     }
 
-    private static var fileSyntax: OptionSyntax {
-        var syntax = OptionSyntax()
-        syntax.add("file", code: CommandOption.file.rawValue, takesValue: true)
-        syntax.add(letter: CommandOption.file.rawValue, takesValue: true)
-        syntax.addHelp()
-        return syntax
+    private func check() throws(UsageError) -> Command {
+        if help { return .help(.check) }
+        let most = file.isEmpty ? 1 : 0
+        if operands.count > most {
+            throw Self.error("check takes one job file; remove ", quoting: operands[most])
+        }
+        return .check(file: path(operands.first ?? file))
     }
 
-    private static var defaultFile: ByteText {
+    private func path(_ path: ByteText) -> ByteText {
+        if !path.isEmpty { return path }
         var path = ByteText()
         path.append(text: "/etc/config/ktrxer")
         return path
     }
 
-    private static func path(_ value: ByteText, _ name: StaticString) throws(UsageError) -> ByteText {
-        if value.isEmpty { throw badValue(value, of: name, .text("a path")) }
-        return value
+    // MARK: Options
+
+    private mutating func read(
+        _ arguments: [ByteText], _ syntax: OptionSyntax, _ command: StaticString
+    ) throws(UsageError) {
+        var reader = OptionsReader(arguments, syntax)
+        while let code = reader.next() {
+            let value = reader.value
+            if code < 0 { throw Self.wrong(code, reader.culprit, value, syntax, command) }
+            if code == 0 {
+                operands.append(value)
+            } else if code >= Int32(KTRXER_OPTION_LONG) {
+                try take(UInt8(truncatingIfNeeded: code - Int32(KTRXER_OPTION_LONG)), value, code)
+            } else {
+                try take(letter: UInt8(truncatingIfNeeded: code), value, isMeasurement: syntax.first == 0)
+            }
+        }
+    }
+
+    private mutating func take(letter: UInt8, _ value: ByteText, isMeasurement: Bool) throws(UsageError) {
+        switch letter {
+        case 0x34, 0x36: return try take(MeasurementOption.family.rawValue, [letter], Int32(letter))
+        case 0x44: return try take(MeasurementOption.df.rawValue, [0x31], Int32(letter))
+        case 0x68: return help = true
+        default: break
+        }
+        if !isMeasurement { return file = value }
+        for raw in 0..<MeasurementOption.number {
+            if let option = MeasurementOption(rawValue: raw), OptionTable.entry(option).letter == letter {
+                return try take(raw, value, Int32(letter))
+            }
+        }
+    }
+
+    /// Takes the long option of that number. `code`: how it was written.
+    private mutating func take(_ number: UInt8, _ value: ByteText, _ code: Int32) throws(UsageError) {
+        if let option = MeasurementOption(rawValue: number) {
+            given.insert(option)
+            if let problem = OptionTable.apply(option, value: value, to: &adHoc.options) {
+                throw Self.error(problem, name: OptionSyntax.spelling(code), value: value)
+            }
+            return
+        }
+        switch CommandOption(rawValue: number) {
+        case .json: adHoc.json = true
+        case .once: once = true
+        case .due: due = true
+        case .maxPPS:
+            guard case .integer(let low, let high) = AgentOption.maxPPS.form,
+                let number = NumberText.parse(value), number >= low, number <= high
+            else { throw Self.badValue(value, code, AgentOption.maxPPS.form) }
+            adHoc.maxPPS = Int(truncatingIfNeeded: number)
+        case .pcap, .file:
+            if value.isEmpty { throw Self.badValue(value, code, .text("a path")) }
+            if number == CommandOption.pcap.rawValue { pcap = value } else { file = value }
+        default: help = true
+        }
     }
 }

@@ -4,141 +4,93 @@
 import CKTRxer
 import KTRxerLite
 
-/// Options that are not options of a measurement, by their letter or their code for getopt_long.
+/// Long options, by their number in `OptionSyntax.names`. Those before are the measurement's, by raw value.
 enum CommandOption: UInt8 {
-    case ipv4 = 0x34
-    case ipv6 = 0x36
-    case dontFragment = 0x44
-    case file = 0x66
-    case help = 0x68
-    case json = 0xC0
-    case pcap, maxPPS, once, due
+    case json = 17
+    case maxPPS, pcap, help, file, once, due
 }
 
 /// What getopt_long is told of one command's options.
 struct OptionSyntax {
-    /// Letters, `:` after one that takes a value.
-    private(set) var letters = ByteText()
-    /// Code, `:` or `-`, name and NUL of each long option.
-    private(set) var names = ByteText()
+    let letters: StaticString
+    /// Which of the names are known.
+    let first: Int
+    let count: Int
 
-    /// Adds a long option; `_` in the name becomes `-`.
-    mutating func add(_ name: StaticString, code: UInt8, takesValue: Bool) {
-        names.append(code)
-        names.append(takesValue ? 0x3A : 0x2D)
-        for index in 0..<name.utf8CodeUnitCount {
-            let byte = name.utf8Start[index]
-            names.append(byte == 0x5F ? 0x2D : byte)
-        }
-        names.append(0)
-    }
+    static let measure = OptionSyntax(letters: "46P:p:s:Q:DS:I:T:W:t:c:i:f:m:q:r:h", first: 0, count: 21)
+    static let run = OptionSyntax(letters: "f:h", first: 19, count: 5)
+    static let check = OptionSyntax(letters: "f:h", first: 20, count: 2)
 
-    mutating func addHelp() {
-        add("help", code: CommandOption.help.rawValue, takesValue: false)
-        add(letter: CommandOption.help.rawValue, takesValue: false)
-    }
+    /// All long options, `:` after those with a value. The measurement's are those of OptionTable.swift, in its
+    /// order, with `-` for `_`.
+    static let names: StaticString = """
+        family:\0protocol:\0port:\0size:\0tos:\0df:\0source:\0interface:\0transport:\0timeout:\0ttl:\0count:\0gap:\0\
+        first-hop:\0max-hops:\0probes:\0rate:\0json\0max-pps:\0pcap:\0help\0file:\0once\0due\0
+        """
 
-    mutating func add(letter: UInt8, takesValue: Bool) {
-        letters.append(letter)
-        if takesValue { letters.append(0x3A) }
-    }
-
-    /// The long option of that code with its dashes; else the letter with one.
-    func name(of code: UInt8) -> ByteText {
-        var name: ByteText = [0x2D, 0x2D]
-        visit { candidate, from, to in
-            if candidate == code { name.append(contentsOf: names[from..<to]) }
-        }
-        return name.count > 2 ? name : [0x2D, code]
-    }
-
-    /// The name, with its dashes, that is nearest to one without; nil when none is near.
-    func nearest(to wanted: ByteText) -> ByteText? {
-        var nearest = NearestName(to: wanted)
-        visit { code, from, to in
-            names.withUnsafeBufferPointer {
-                nearest.consider(UnsafeBufferPointer(rebasing: $0[from..<to]), code: code)
+    /// Long option `number`, without its `:`.
+    static func name(_ number: Int) -> UnsafeBufferPointer<UInt8> {
+        var start = names.utf8Start
+        var index = 0
+        while true {
+            var length = 0
+            while start[length] != 0 { length += 1 }
+            if index == number {
+                return UnsafeBufferPointer(start: start, count: start[length - 1] == 0x3A ? length - 1 : length)
             }
+            start += length + 1
+            index += 1
         }
-        return nearest.bestCode == 0 ? nil : name(of: nearest.bestCode)
     }
 
-    /// How many names begin with these bytes.
-    func number(beginningWith prefix: ByteText) -> Int {
-        var number = 0
-        visit { _, from, to in
-            guard to - from >= prefix.count else { return }
-            for index in 0..<prefix.count where names[from + index] != prefix[index] { return }
-            number += 1
-        }
-        return number
-    }
-
-    /// Code, and where the name is in `names`, of each long option.
-    private func visit(_ body: (UInt8, Int, Int) -> Void) {
-        var start = 0
-        while start < names.count {
-            var end = start + 2
-            while names[end] != 0 { end += 1 }
-            body(names[start], start + 2, end)
-            start = end + 1
-        }
+    /// What stands on a command line for a code of getopt_long: `-c` or `--count`.
+    static func spelling(_ code: Int32) -> ByteText {
+        if code < Int32(KTRXER_OPTION_LONG) { return [0x2D, UInt8(truncatingIfNeeded: code)] }
+        var spelling: ByteText = [0x2D, 0x2D]
+        spelling.append(contentsOf: name(Int(code) - KTRXER_OPTION_LONG))
+        return spelling
     }
 }
 
-/// One element of a command line.
-enum OptionElement {
-    case operand(ByteText)
-    /// A letter or a code, and the value or nothing.
-    case option(UInt8, ByteText)
-    /// The letter, or 0 and the whole argument.
-    case unknown(UInt8, ByteText)
-    case noValue(UInt8)
-    case extraValue(UInt8)
-}
+/// Goes through the arguments of a command; an element that is wrong is the last.
+struct OptionsReader {
+    private var bytes = ByteText()
+    private var found: [ktrxer_option] = []
+    private var index = -1
 
-enum OptionsReader {
-    /// Splits the arguments of a command; an element that is wrong is the last.
-    static func read(_ arguments: ArraySlice<ByteText>, _ syntax: OptionSyntax) -> [OptionElement] {
-        var bytes = ByteText()
-        var optionsEnded = false
-        for argument in arguments {
-            let start = bytes.count
-            // An argument of a program cannot have a NUL; one of a test could.
-            for byte in argument where byte != 0 { bytes.append(byte) }
-            if argument.equals("--") { optionsEnded = true }
-            if !optionsEnded && bytes.count > start + 2 && bytes[start] == 0x2D && bytes[start + 1] == 0x2D {
-                var index = start
-                while index < bytes.count && bytes[index] != 0x3D {
-                    if bytes[index] == 0x5F { bytes[index] = 0x2D }
-                    index += 1
-                }
-            }
-            bytes.append(0)
-        }
+    /// `arguments[0]` is the command.
+    init(_ arguments: [ByteText], _ syntax: OptionSyntax) {
+        for index in 1..<max(1, arguments.count) { append(arguments[index]) }
         // A letter takes at least one byte, an operand two.
-        let capacity = bytes.count
-        let found = [ktrxer_option](unsafeUninitializedCapacity: capacity) { buffer, count in
-            let letters = syntax.letters + [0]
-            let names = syntax.names + [0]
-            let result = ktrxer_options(
-                bytes, UInt32(truncatingIfNeeded: bytes.count), letters, names, buffer.baseAddress,
-                UInt32(truncatingIfNeeded: capacity))
-            count = max(0, Int(result))
-        }
-        var elements: [OptionElement] = []
-        for option in found {
-            let from = Int(option.offset)
-            let value = ByteText(bytes[from..<(from + Int(option.length))])
-            let culprit = UInt8(truncatingIfNeeded: option.culprit)
-            switch option.code {
-            case Int32(KTRXER_OPTION_OPERAND): elements.append(.operand(value))
-            case Int32(KTRXER_OPTION_UNKNOWN): elements.append(.unknown(culprit, value))
-            case Int32(KTRXER_OPTION_NO_VALUE): elements.append(.noValue(culprit))
-            case Int32(KTRXER_OPTION_EXTRA_VALUE): elements.append(.extraValue(culprit))
-            default: elements.append(.option(UInt8(truncatingIfNeeded: option.code), value))
-            }
-        }
-        return elements
+        found = [ktrxer_option](repeating: ktrxer_option(), count: bytes.count)
+        let count = ktrxer_options(
+            bytes, UInt32(truncatingIfNeeded: bytes.count), syntax.letters.utf8Start, OptionSyntax.names.utf8Start,
+            UInt32(syntax.first), UInt32(syntax.count), &found, UInt32(truncatingIfNeeded: found.count))
+        found.removeLast(found.count - max(0, Int(count)))
     }
+
+    /// In the name of a long option, `_` becomes `-`.
+    private mutating func append(_ argument: ByteText) {
+        var isName = argument.count > 2 && argument[0] == 0x2D && argument[1] == 0x2D
+        for byte in argument {
+            if byte == 0x3D { isName = false }
+            // An argument of a program cannot have a NUL; one of a test could.
+            if byte != 0 { bytes.append(isName && byte == 0x5F ? 0x2D : byte) }
+        }
+        bytes.append(0)
+    }
+
+    /// Goes on to the next element; its code as in `ktrxer_option`, nil at the end.
+    mutating func next() -> Int32? {
+        index += 1
+        return index < found.count ? found[index].code : nil
+    }
+
+    /// What goes with the element.
+    var value: ByteText {
+        let from = Int(found[index].offset)
+        return ByteText(bytes[from..<(from + Int(found[index].length))])
+    }
+
+    var culprit: Int32 { found[index].culprit }
 }

@@ -1,53 +1,55 @@
 // SPDX-License-Identifier: MIT
 // What is said about a command line that cannot be followed: one line that says what to do.
+import CKTRxer
 import KTRxerLite
 
 extension OptionsParser {
-    /// About an element that getopt_long or the command refuses.
+    /// About an element that getopt_long refuses: its code, the culprit and the argument, as in `ktrxer_option`.
     static func wrong(
-        _ element: OptionElement, _ syntax: OptionSyntax, _ command: StaticString
+        _ code: Int32, _ culprit: Int32, _ argument: ByteText, _ syntax: OptionSyntax, _ command: StaticString
     ) -> UsageError {
         var text = ByteText()
-        switch element {
-        case .unknown(let letter, let argument):
+        if code == Int32(KTRXER_OPTION_UNKNOWN) {
             text.append(text: "unknown option ")
-            if argument.isEmpty {
-                text.append(quoted: [0x2D, letter])
-            } else {
-                var name = ByteText()
-                for byte in argument {
-                    if byte == 0x3D { break }
-                    name.append(byte)
-                }
-                name.removeFirst(min(2, name.count))
-                let begin = syntax.number(beginningWith: name)
-                text.append(quoted: argument)
-                if begin > 1 {
-                    text.append(text: " may be one of ")
-                    text.append(decimal: Int64(begin))
-                    text.append(text: "; write it in full")
-                    return UsageError(text: text)
-                }
-                if let nearest = syntax.nearest(to: name) {
-                    text.append(text: ", did you mean ")
-                    text.append(quoted: nearest)
-                    text.append(text: "?")
-                    return UsageError(text: text)
-                }
-            }
-        case .noValue(let code):
-            text.append(quoted: syntax.name(of: code))
-            text.append(text: " needs a value")
-        case .extraValue(let code):
-            text.append(quoted: syntax.name(of: code))
-            text.append(text: " takes no value")
-        case .operand(let argument), .option(_, let argument):
-            text.append(quoted: argument)
-            text.append(text: " is not expected here")
+            text.append(quoted: argument.isEmpty ? OptionSyntax.spelling(culprit) : argument)
+            if suggest(instead: argument, syntax, &text) { return UsageError(text: text) }
+        } else {
+            text.append(quoted: OptionSyntax.spelling(culprit))
+            text.append(text: code == Int32(KTRXER_OPTION_NO_VALUE) ? " needs a value" : " takes no value")
         }
         text.append(text: "; see: ktrxer-agent help ")
         text.append(text: command)
         return UsageError(text: text)
+    }
+
+    /// Appends what may be meant by `--name` or `--name=value`; false when it is anybody's guess.
+    private static func suggest(
+        instead argument: ByteText, _ syntax: OptionSyntax, _ text: inout ByteText
+    ) -> Bool {
+        var name = ByteText()
+        for index in 2..<max(2, argument.count) {
+            if argument[index] == 0x3D { break }
+            name.append(argument[index])
+        }
+        if name.isEmpty { return false }
+        var nearest = NearestName(to: name)
+        var beginning = 0
+        for number in syntax.first..<(syntax.first + syntax.count) {
+            let candidate = OptionSyntax.name(number)
+            nearest.consider(candidate, number: number)
+            if candidate.count > name.count && name.elementsEqual(candidate.prefix(name.count)) { beginning += 1 }
+        }
+        if beginning > 1 {
+            text.append(text: " may be one of ")
+            text.append(decimal: Int64(beginning))
+            text.append(text: "; write it in full")
+            return true
+        }
+        guard let number = nearest.bestNumber else { return false }
+        text.append(text: ", did you mean ")
+        text.append(quoted: OptionSyntax.spelling(Int32(KTRXER_OPTION_LONG) + Int32(number)))
+        text.append(text: "?")
+        return true
     }
 
     static func unknownCommand(_ name: ByteText) -> UsageError {
@@ -59,44 +61,39 @@ extension OptionsParser {
         nearest.consider("check")
         nearest.consider("version")
         nearest.consider("help")
-        guard let best = nearest.best else {
-            return error("unknown command ", quoting: name, ", expected one that 'ktrxer-agent help' lists")
-        }
         var text = ByteText()
         text.append(text: "unknown command ")
         text.append(quoted: name)
-        text.append(text: ", did you mean '")
-        text.append(text: best)
-        text.append(text: "'?")
+        text.append(nearest: nearest.best)
         return UsageError(text: text)
     }
 
-    static func aboveCeiling(_ burst: Int, _ adHoc: AdHocOptions) -> UsageError {
+    static func aboveCeiling(_ burst: Int, _ ceiling: Int, _ kind: MeasurementKind) -> UsageError {
         var text = ByteText()
-        text.append(text: "that is ")
-        text.append(decimal: Int64(burst))
-        text.append(text: " packets within a second, the ceiling is ")
-        text.append(decimal: Int64(adHoc.maxPPS))
-        text.append(text: adHoc.options.kind == .trace ? "; lower --rate" : "; raise --gap, lower --count")
+        text.append(burst: burst, text: " packets within a second, expected at most ", ceiling: ceiling)
+        text.append(text: kind == .trace ? "; lower --rate" : "; raise --gap, lower --count")
         text.append(text: " or raise --max-pps")
         return UsageError(text: text)
     }
 
+    @inline(never)
     static func error(_ problem: OptionError, name: ByteText, value: ByteText) -> UsageError {
         var text = ByteText()
         problem.append(to: &text, name: name, value: value)
         return UsageError(text: text)
     }
 
-    static func badValue(_ value: ByteText, of name: StaticString, _ form: OptionForm) -> UsageError {
+    @inline(never)
+    static func badValue(_ value: ByteText, _ code: Int32, _ form: OptionForm) -> UsageError {
         var text = ByteText()
-        text.append(badValue: value, of: name, form)
+        text.append(quoted: OptionSyntax.spelling(code))
+        text.append(text: " is ")
+        text.append(expected: form, insteadOf: value)
         return UsageError(text: text)
     }
 
-    static func error(
-        _ first: StaticString, _ second: StaticString = "", _ third: StaticString = ""
-    ) -> UsageError {
+    @inline(never)
+    static func error(_ first: StaticString, _ second: StaticString = "", _ third: StaticString = "") -> UsageError {
         var text = ByteText()
         text.append(text: first)
         text.append(text: second)
@@ -104,9 +101,8 @@ extension OptionsParser {
         return UsageError(text: text)
     }
 
-    static func error(
-        _ before: StaticString, quoting quoted: ByteText, _ after: StaticString = ""
-    ) -> UsageError {
+    @inline(never)
+    static func error(_ before: StaticString, quoting quoted: ByteText, _ after: StaticString = "") -> UsageError {
         var text = ByteText()
         text.append(text: before)
         text.append(quoted: quoted)

@@ -72,38 +72,49 @@ extension CronExpression {
     /// Fields are separated by white space.
     init(_ text: ByteText) throws(CronError) {
         self.init()
-        var fields: [ByteText] = []
-        var count = 0
         var index = 0
-        while index < text.count {
-            if Self.isSpace(text[index]) {
-                index += 1
-                continue
-            }
-            var field = ByteText()
-            while index < text.count && !Self.isSpace(text[index]) {
-                field.append(text[index])
-                index += 1
-            }
-            count += 1
-            if fields.count < 5 { fields.append(field) }
-        }
-        if count == 1 && fields[0][0] == 0x40 {
-            self = try Self.macro(fields[0])
+        let count = Self.fieldCount(text)
+        let first = Self.field(text, from: &index)
+        if count == 1 && first.first == 0x40 {
+            self = try Self.macro(first)
             return
         }
         guard count == 5 else { throw .fieldCount(count) }
-        minutes = try Self.bits(0, fields[0])
-        hours = UInt32(truncatingIfNeeded: try Self.bits(1, fields[1]))
-        days = UInt32(truncatingIfNeeded: try Self.bits(2, fields[2]))
-        months = UInt16(truncatingIfNeeded: try Self.bits(3, fields[3]))
-        let week = try Self.bits(4, fields[4])
-        weekdays = UInt8(truncatingIfNeeded: (week | week >> 7) & 0x7F)
-        minuteStar = fields[0][0] == 0x2A
-        hourStar = fields[1][0] == 0x2A
-        dayStar = fields[2][0] == 0x2A
-        weekdayStar = fields[4][0] == 0x2A
+        minutes = try Self.bits(0, first)
+        minuteStar = first.first == 0x2A
+        for number in 1..<5 {
+            let field = Self.field(text, from: &index)
+            let bits = try Self.bits(number, field)
+            let star = field.first == 0x2A
+            switch number {
+            case 1: (hours, hourStar) = (UInt32(truncatingIfNeeded: bits), star)
+            case 2: (days, dayStar) = (UInt32(truncatingIfNeeded: bits), star)
+            case 3: months = UInt16(truncatingIfNeeded: bits)
+            default: (weekdays, weekdayStar) = (UInt8(truncatingIfNeeded: (bits | bits >> 7) & 0x7F), star)
+            }
+        }
         if !canMatch { throw .neverComes }
+    }
+
+    /// The next field, and the place after it; empty at the end.
+    private static func field(_ text: ByteText, from index: inout Int) -> ByteText {
+        var field = ByteText()
+        while index < text.count && isSpace(text[index]) { index += 1 }
+        while index < text.count && !isSpace(text[index]) {
+            field.append(byte: text[index])
+            index += 1
+        }
+        return field
+    }
+
+    private static func fieldCount(_ text: ByteText) -> Int {
+        var count = 0
+        var inField = false
+        for byte in text {
+            if !isSpace(byte) && !inField { count += 1 }
+            inField = !isSpace(byte)
+        }
+        return count
     }
 
     private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (byte >= 0x09 && byte <= 0x0D) }

@@ -29,21 +29,22 @@ struct DueState {
     /// Reads the file. nil when it is torn or not such a file: then begin anew with `DueState()`, and say so.
     init?(_ bytes: ByteText) {
         var position = 0
-        guard let header = Self.fields(of: bytes, at: &position), header.count == 4,
-            header[0].equals("ktrxer-state"), header[1].equals("1"),
-            let seed = Self.hexadecimal(header[2])
+        guard Self.word(of: bytes, at: &position, end: 0x20)?.equals("ktrxer-state") == true,
+            Self.word(of: bytes, at: &position, end: 0x20)?.equals("1") == true,
+            let seed = Self.hexadecimal(Self.word(of: bytes, at: &position, end: 0x20)),
+            let boot = Self.word(of: bytes, at: &position, end: 0x0A)
         else { return nil }
         self.seed = seed
-        boot = header[3]
-        while let line = Self.fields(of: bytes, at: &position) {
-            guard line.count == 2, let number = NumberText.parse(line[1]) else { return nil }
-            if line[0].equals("end") && position == bytes.count {
-                guard number == Int64(names.count) else { return nil }
+        self.boot = boot
+        while let name = Self.word(of: bytes, at: &position, end: 0x20),
+            let digits = Self.word(of: bytes, at: &position, end: 0x0A), let number = NumberText.parse(digits)
+        {
+            if position == bytes.count {
+                guard name.equals("end"), number == Int64(names.count) else { return nil }
                 return
             }
             guard number <= Self.latest else { return nil }
-            names.append(line[0])
-            times.append(number * Self.second)
+            remember(name, number * Self.second)
         }
         return nil
     }
@@ -55,51 +56,62 @@ struct DueState {
     ) -> (due: [DueJob], next: DueState) {
         var next = DueState()
         next.seed = self.seed != 0 ? self.seed : max(seed, 1)
-        next.boot = Self.word(boot)
+        next.boot = Self.printable(boot)
+        let sameBoot = self.boot == next.boot
         let index = NameIndex(names)
         var due: [DueJob] = []
         for position in 0..<jobs.count {
-            let job = jobs[position]
-            let last = index.find(job.name, in: names).map { times[$0] }
-            guard job.enabled else {
-                if let last { next.remember(job.name, last) }
-                continue
-            }
-            switch job.schedule {
-            case .interval(let interval, let phase, let splay):
-                let slot = Self.lastSlot(
-                    now.realtime, interval, phase, splay, seed: next.seed, name: job.name)
-                // Whole seconds, as in the file; two runs are at least one apart. A last run that lies far
-                // ahead is of another time.
-                if let last, CronMinute.floorDivide(slot, Self.second) * Self.second <= last,
-                    last &- now.realtime < max(Self.largestStep, interval)
-                {
-                    next.remember(job.name, last)
-                } else {
-                    due.append(DueJob(job: position, scheduled: slot))
-                    next.remember(job.name, slot)
-                }
-            case .cron(let expression):
-                let local = now.realtime &+ Int64(now.utcOffset) &* Self.second
-                let minute = CronMinute.floorDivide(local, 60 * Self.second)
-                // Never looked at, or the clock was set far back: only the present minute counts.
-                var seen = last.map { $0 / (60 * Self.second) } ?? minute - 1
-                if seen - minute >= Self.largestStep / (60 * Self.second) { seen = minute - 1 }
-                if let found = expression.latest(notAfter: minute, after: seen) {
-                    let scheduled = (found &* 60 &- Int64(now.utcOffset)) &* Self.second
-                    due.append(DueJob(job: position, scheduled: scheduled))
-                }
-                next.remember(job.name, max(seen, minute) &* 60 &* Self.second)
-            case .atStart:
-                if let last, self.boot == next.boot {
-                    next.remember(job.name, last)
-                } else {
-                    due.append(DueJob(job: position, scheduled: now.realtime))
-                    next.remember(job.name, now.realtime)
+            let place = index.find(jobs[position].name, in: names)
+            let last = place == nil ? nil : times[place ?? 0]
+            var seen = last
+            var scheduled: Int64?
+            if jobs[position].enabled {
+                switch jobs[position].schedule {
+                case .interval(let interval, let phase, let splay):
+                    let random = next.random(jobs[position].name)
+                    (scheduled, seen) = Self.interval(now.realtime, interval, phase, splay, random, last)
+                case .cron(let expression): (scheduled, seen) = Self.cron(now, expression, last)
+                case .atStart:
+                    if last == nil || !sameBoot {
+                        scheduled = now.realtime
+                        seen = scheduled
+                    }
                 }
             }
+            if let seen { next.remember(jobs[position].name, seen) }
+            if let scheduled { due.append(DueJob(job: position, scheduled: scheduled)) }
         }
         return (due, next)
+    }
+
+    /// When the run was due that is due now, if one is; and what to remember.
+    private static func interval(
+        _ now: Int64, _ interval: Int64, _ phase: Int64, _ splay: Int64, _ random: UInt64, _ last: Int64?
+    ) -> (Int64?, Int64) {
+        // Multiples of the interval since 1970, plus phase. The splay of a time is the same at each call.
+        let number = CronMinute.floorDivide(now &- phase, interval)
+        var slot = number &* interval &+ phase
+        var splayed = SplayRandom(random ^ UInt64(bitPattern: number))
+        if slot &+ splayed.next(below: splay) > now { slot = slot &- interval }
+        // Whole seconds, as in the file; two runs are at least one apart. A last run that lies far ahead is
+        // of another time.
+        if let last, CronMinute.floorDivide(slot, second) * second <= last,
+            last &- now < max(largestStep, interval)
+        {
+            return (nil, last)
+        }
+        return (slot, slot)
+    }
+
+    private static func cron(_ now: ClockReading, _ expression: CronExpression, _ last: Int64?) -> (Int64?, Int64) {
+        let minute = 60 * second
+        let offset = Int64(now.utcOffset) &* second
+        let current = CronMinute.floorDivide(now.realtime &+ offset, minute)
+        // Never looked at, or the clock was set far back: only the present minute counts.
+        var seen = current &- 1
+        if let last, last / minute &- current < largestStep / minute { seen = last / minute }
+        let found = expression.latest(notAfter: current, after: seen)
+        return (found.map { $0 &* minute &- offset }, max(seen, current) &* minute)
     }
 
     /// The text of the file.
@@ -107,69 +119,57 @@ struct DueState {
         var text = ByteText()
         text.append(text: "ktrxer-state 1 ")
         text.append(hexadecimal: seed, width: 16)
-        text.append(0x20)
+        text.append(byte: 0x20)
         text.append(contentsOf: boot)
-        text.append(0x0A)
+        text.append(byte: 0x0A)
         for position in 0..<names.count {
             text.append(contentsOf: names[position])
-            text.append(0x20)
+            text.append(byte: 0x20)
             text.append(decimal: max(0, times[position]) / Self.second)
-            text.append(0x0A)
+            text.append(byte: 0x0A)
         }
         text.append(text: "end ")
         text.append(decimal: Int64(names.count))
-        text.append(0x0A)
+        text.append(byte: 0x0A)
         return text
     }
 
+    @inline(never)
     private mutating func remember(_ name: ByteText, _ time: Int64) {
         names.append(name)
         times.append(max(0, time))
     }
 
-    /// The nominal time of the last run of an interval job that is due at `now`: a multiple of the interval
-    /// since 1970, plus the phase. Its splay is drawn from the seed, the job and the time, so that each run
-    /// of this program draws the same.
-    private static func lastSlot(
-        _ now: Int64, _ interval: Int64, _ phase: Int64, _ splay: Int64, seed: UInt64, name: ByteText
-    ) -> Int64 {
-        let number = CronMinute.floorDivide(now &- phase, interval)
-        let slot = number &* interval &+ phase
-        var mixed = seed ^ UInt64(bitPattern: number)
+    /// What the splay of a job is drawn from: FNV-1a of its name, mixed with the seed of this device.
+    private func random(_ name: ByteText) -> UInt64 {
+        var mixed = seed
         for byte in name { mixed = (mixed ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        var random = SplayRandom(mixed)
-        return slot &+ random.next(below: splay) <= now ? slot : slot &- interval
+        return mixed
     }
 
     /// A boot id as one word of the file.
-    private static func word(_ text: ByteText) -> ByteText {
+    private static func printable(_ text: ByteText) -> ByteText {
         var word = ByteText()
-        for byte in text where byte > 0x20 && byte < 0x7F && word.count < 64 { word.append(byte) }
-        if word.isEmpty { word.append(0x2D) }
+        for byte in text where byte > 0x20 && byte < 0x7F && word.count < 64 { word.append(byte: byte) }
+        if word.isEmpty { word.append(byte: 0x2D) }
         return word
     }
 
-    /// The words of one whole line; nil at the end, and for a line without its newline.
-    private static func fields(of bytes: ByteText, at position: inout Int) -> [ByteText]? {
-        var fields: [ByteText] = []
-        var field = ByteText()
+    /// The next word, which must be followed by `end`, a space or a newline; nil when it is not.
+    private static func word(of bytes: ByteText, at position: inout Int, end: UInt8) -> ByteText? {
+        var word = ByteText()
         while position < bytes.count {
             let byte = bytes[position]
             position += 1
-            if byte == 0x20 || byte == 0x0A {
-                // More words than any line has are not kept.
-                if fields.count < 5 { fields.append(field) }
-                if byte == 0x0A { return fields }
-                field = []
-            } else if field.count <= JobFileParser.longestName {
-                field.append(byte)
-            }
+            if byte == end { return word }
+            if byte == 0x20 || byte == 0x0A || word.count > JobFileParser.longestName { return nil }
+            word.append(byte: byte)
         }
         return nil
     }
 
-    private static func hexadecimal(_ text: ByteText) -> UInt64? {
-        guard text.count == 16 else { return nil }
+    private static func hexadecimal(_ text: ByteText?) -> UInt64? {
+        guard let text, text.count == 16 else { return nil }
         var value: UInt64 = 0
         for byte in text {
             switch byte {

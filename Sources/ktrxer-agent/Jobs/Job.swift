@@ -19,6 +19,7 @@ struct AgentSettings {
     var state = AgentSettings.path("/tmp/ktrxer/state")
 
     /// Takes the value of one option; false when it is not of its form.
+    @inline(never)
     mutating func set(_ option: AgentOption, _ value: ByteText) -> Bool {
         switch option.form {
         case .integer(let low, let high):
@@ -99,6 +100,7 @@ struct JobFileErrors: Error {
     }
 
     /// Adds one that may come out of order.
+    @inline(never)
     mutating func add(line: Int, _ text: ByteText) {
         count += 1
         guard shows(line: line) else { return }
@@ -125,11 +127,11 @@ struct JobFileErrors: Error {
         var report = ByteText()
         for index in 0..<lines.count {
             report.append(contentsOf: file)
-            report.append(0x3A)
+            report.append(byte: 0x3A)
             report.append(decimal: Int64(lines[index]))
             report.append(text: ": ")
             report.append(contentsOf: texts[index])
-            report.append(0x0A)
+            report.append(byte: 0x0A)
         }
         if count > lines.count {
             report.append(contentsOf: file)

@@ -91,6 +91,7 @@ struct JobFileParser {
         }
     }
 
+    @inline(never)
     private mutating func takeOption(_ name: ByteText, _ value: ByteText, isList: Bool, line: Int) {
         switch section.kind {
         case .unknown: return
@@ -115,6 +116,7 @@ struct JobFileParser {
         }
     }
 
+    @inline(never)
     private mutating func endSection() {
         switch section.kind {
         case .none, .unknown: break
@@ -136,6 +138,7 @@ struct JobFileParser {
 
     // MARK: A job
 
+    @inline(never)
     private mutating func endJob() {
         let before = errors.count
         checkName()
@@ -251,10 +254,7 @@ struct JobFileParser {
                 continue
             }
             var text = ByteText()
-            text.append(text: "the job sends ")
-            text.append(decimal: Int64(burst))
-            text.append(text: " packets within a second, expected at most ")
-            text.append(decimal: Int64(ceiling))
+            text.append(burst: burst, text: " packets within a second, expected at most ", ceiling: ceiling)
             text.append(text: " (max_pps of config agent)")
             report(burstLines[index] == 0 ? file.jobs[index].line : burstLines[index], text)
         }
@@ -301,11 +301,13 @@ extension JobFileParser {
         errors.add(line: line, text)
     }
 
+    @inline(never)
     mutating func report(badValueOf option: JobOption) {
         report(section.line(of: option), badValue: section.value(of: option), of: option.name, option.form)
     }
 
     /// What a job must have; unless one of its lines could not be read, which says enough.
+    @inline(never)
     mutating func reportMissing(_ message: StaticString) {
         if section.isComplete { report(section.line, message) }
     }

@@ -9,8 +9,8 @@ struct NearestName {
     private var bestDistance: Int
     /// The nearest candidate so far; nil when none is near enough to be what was meant.
     private(set) var best: StaticString?
-    /// The nearest of the candidates given with a code.
-    private(set) var bestCode: UInt8 = 0
+    /// The number of the nearest, when candidates have numbers.
+    private(set) var bestNumber: Int?
 
     /// Longer names than this have no nearest: it bounds the work.
     private static let longest = 24
@@ -21,21 +21,20 @@ struct NearestName {
         bestDistance = wanted.count > Self.longest ? 0 : min(3, wanted.count / 3) + 1
     }
 
+    @inline(never)
     mutating func consider(_ name: StaticString) {
-        let bytes = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
-        let distance = distance(to: bytes)
-        if distance < bestDistance {
-            bestDistance = distance
-            best = name
-        }
+        if improves(UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)) { best = name }
     }
 
-    mutating func consider(_ name: UnsafeBufferPointer<UInt8>, code: UInt8) {
+    mutating func consider(_ name: UnsafeBufferPointer<UInt8>, number: Int) {
+        if improves(name) { bestNumber = number }
+    }
+
+    private mutating func improves(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
         let distance = distance(to: name)
-        if distance < bestDistance {
-            bestDistance = distance
-            bestCode = code
-        }
+        if distance >= bestDistance { return false }
+        bestDistance = distance
+        return true
     }
 
     private func distance(to name: UnsafeBufferPointer<UInt8>) -> Int {
@@ -75,6 +74,7 @@ struct NearestName {
 
 extension Array where Element == UInt8 {
     /// Whether these bytes are the literal text.
+    @inline(never)
     func equals(_ text: StaticString) -> Bool {
         guard count == text.utf8CodeUnitCount else { return false }
         for index in 0..<count where self[index] != text.utf8Start[index] { return false }
@@ -93,18 +93,19 @@ extension Array where Element == UInt8 {
 
     /// Appends what a user wrote, in single quotes: at most 40 bytes of it, and nothing that would
     /// disturb a terminal.
+    @inline(never)
     mutating func append(quoted text: ByteText) {
-        append(0x27)
+        append(byte: 0x27)
         for index in 0..<Swift.min(text.count, 40) {
             let byte = text[index]
             if byte >= 0x20 && byte < 0x7F {
-                append(byte)
+                append(byte: byte)
             } else {
                 append(text: "\\x")
                 append(hexadecimal: UInt64(byte), width: 2)
             }
         }
         if text.count > 40 { append(text: "...") }
-        append(0x27)
+        append(byte: 0x27)
     }
 }

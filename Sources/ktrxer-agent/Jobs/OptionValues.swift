@@ -58,10 +58,19 @@ enum OptionError: Error {
 extension Array where Element == UInt8 {
     /// Appends "'name' is 'value', expected …".
     mutating func append(badValue value: ByteText, of name: StaticString, _ form: OptionForm) {
-        append(0x27)
+        append(byte: 0x27)
         append(text: name)
         append(text: "' is ")
         append(expected: form, insteadOf: value)
+    }
+
+    /// Appends what is said of too many packets at once.
+    @inline(never)
+    mutating func append(burst: Int, text: StaticString, ceiling: Int) {
+        append(text: "that is ")
+        append(decimal: Int64(burst))
+        append(text: text)
+        append(decimal: Int64(ceiling))
     }
 
     /// Appends "'value', expected …".

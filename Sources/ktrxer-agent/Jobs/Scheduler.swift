@@ -27,6 +27,8 @@ struct Scheduler {
 
     /// One job's place in time. Times are CLOCK_BOOTTIME ns.
     private struct Entry {
+        var name: ByteText
+        var schedule: Schedule
         var clock = Clock.none
         var running = false
         /// Interval: the nominal time of the next run, and that with its splay.
@@ -35,8 +37,6 @@ struct Scheduler {
         var skipped: UInt64 = 0
     }
 
-    private var names: [ByteText] = []
-    private var schedules: [Schedule] = []
     private var entries: [Entry] = []
     /// The earliest `due` of all interval jobs, so that asking costs nothing.
     private var earliest = Int64.max
@@ -99,33 +99,34 @@ struct Scheduler {
     /// that is running counts as running still; others begin as after a start, but `at start` jobs do not run.
     /// Returns the new position of each old job, or -1 when it is gone.
     mutating func reload(_ jobs: [Job], now: ClockReading) -> [Int] {
-        let (oldNames, oldSchedules, oldEntries) = (names, schedules, entries)
-        let index = NameIndex(oldNames)
-        var positions = [Int](repeating: -1, count: oldNames.count)
-        names = []
-        schedules = []
+        let old = entries
+        var names: [ByteText] = []
+        for entry in old { names.append(entry.name) }
+        let index = NameIndex(names)
+        var positions = [Int](repeating: -1, count: old.count)
         entries = []
         // Without cron jobs nobody looked at the clock.
         if !hasCron { cronClock = CronClock(now) }
         hasCron = false
         for job in jobs {
             insert(job, now: now, atStart: false)
-            guard let old = index.find(job.name, in: oldNames) else { continue }
+            guard let place = index.find(job.name, in: names) else { continue }
             let new = entries.count - 1
-            positions[old] = new
-            if oldEntries[old].clock == entries[new].clock && oldSchedules[old] == job.schedule {
-                entries[new] = oldEntries[old]
+            positions[place] = new
+            if old[place].clock == entries[new].clock && old[place].schedule == job.schedule {
+                entries[new] = old[place]
             } else {
-                entries[new].running = oldEntries[old].running
-                entries[new].skipped = oldEntries[old].skipped
+                entries[new].running = old[place].running
+                entries[new].skipped = old[place].skipped
             }
         }
         settle()
         return positions
     }
 
+    @inline(never)
     private mutating func insert(_ job: Job, now: ClockReading, atStart: Bool) {
-        var entry = Entry()
+        var entry = Entry(name: job.name, schedule: job.schedule)
         if job.enabled {
             switch job.schedule {
             case .interval(_, let phase, let splay):
@@ -140,8 +141,6 @@ struct Scheduler {
                 if atStart { startPending = true }
             }
         }
-        names.append(job.name)
-        schedules.append(job.schedule)
         entries.append(entry)
     }
 
@@ -156,7 +155,7 @@ struct Scheduler {
 
     /// Moves an interval job to its next time after `now`; times that have passed meanwhile are skipped.
     private mutating func advance(_ job: Int, past now: Int64) {
-        guard case .interval(let interval, _, let splay) = schedules[job] else { return }
+        guard case .interval(let interval, _, let splay) = entries[job].schedule else { return }
         entries[job].slot &+= interval
         let behind = now &- entries[job].slot
         if behind >= interval {
@@ -181,7 +180,7 @@ struct Scheduler {
             let isCurrent = minute == steps.current
             let time = CronMinute(localMinute: minute)
             for job in 0..<entries.count where entries[job].clock == .cron {
-                guard case .cron(let expression) = schedules[job] else { continue }
+                guard case .cron(let expression) = entries[job].schedule else { continue }
                 let runs =
                     expression.isWildcard ? (isCurrent ? steps.wildcard : steps.wildcardEach) : steps.fixed
                 if runs && expression.matches(time) {

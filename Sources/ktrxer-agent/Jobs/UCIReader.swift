@@ -45,10 +45,10 @@ enum UCIProblem: Error {
             text.append(text: " is one word too many, expected quotes around a value with spaces")
         case .openQuote(let quote, let closed):
             text.append(text: "the ")
-            text.append(quote)
+            text.append(byte: quote)
             text.append(text: closed ? " opened here goes on into another line" : " opened here is never closed")
             text.append(text: ", expected another ")
-            text.append(quote)
+            text.append(byte: quote)
             text.append(text: " after the value")
         case .control(let byte):
             text.append(text: "control character 0x")
@@ -126,7 +126,7 @@ struct UCIReader {
         // libuci takes the command up to a space or tab, without looking at quotes.
         var command = ByteText()
         while let byte = peek, byte != 0x20, byte != 0x09, byte != 0x0A {
-            if command.count <= 40 { command.append(byte) }
+            if command.count <= 40 { command.append(byte: byte) }
             position += 1
         }
         if command.last == 0x0D { command.removeLast() }
@@ -167,6 +167,7 @@ struct UCIReader {
         return (name, value)
     }
 
+    @inline(never)
     private func checkName(_ name: ByteText, package: Bool = false) throws(UCIProblem) {
         for byte in name {
             let letter = byte | 0x20
@@ -177,13 +178,14 @@ struct UCIReader {
         }
     }
 
+    @inline(never)
     private mutating func endOfCommand() throws(UCIProblem) {
         // As in libuci, a ';' in the place of a word only stands for an empty one.
         afterSemicolon = false
         if spanStart >= 0 {
             // A quote goes on over lines, and more comes after it: most likely its end is missing, and this is what
             // stands after the beginning of the next one.
-            while let byte = peek, byte != 0x0A, Self.isSpace(byte) { position += 1 }
+            skipSpaces()
             if let byte = peek, byte != 0x0A, byte != 0x23, byte != 0x3B {
                 throw openQuote(at: spanStart, line: spanLine, closed: true)
             }
@@ -193,10 +195,11 @@ struct UCIReader {
     }
 
     /// The next word of this command, quotes and backslashes resolved; empty at its end.
+    @inline(never)
     private mutating func word() throws(UCIProblem) -> ByteText {
         var word = ByteText()
         if afterSemicolon { return word }
-        while let byte = peek, byte != 0x0A, Self.isSpace(byte) { position += 1 }
+        skipSpaces()
         if peek == 0x3B {
             position += 1
             afterSemicolon = true
@@ -250,6 +253,7 @@ struct UCIReader {
 
     /// Goes back to the line of a quote, to read the lines after it as if the quote were not there: their errors
     /// are to be found too.
+    @inline(never)
     private mutating func openQuote(at start: Int, line startLine: Int, closed: Bool) -> UCIProblem {
         openQuotes += 1
         let quote = bytes[start]
@@ -263,6 +267,7 @@ struct UCIReader {
     }
 
     /// After a backslash: when the line ends here, goes on to the next one and says so.
+    @inline(never)
     private mutating func joinLine() -> Bool {
         if peek == 0x0D && position + 1 < bytes.count && bytes[position + 1] == 0x0A { position += 1 }
         guard peek == 0x0A else { return peek == nil }
@@ -270,21 +275,28 @@ struct UCIReader {
         return true
     }
 
+    @inline(never)
     private func take(_ byte: UInt8, into word: inout ByteText) throws(UCIProblem) {
         if byte == 0x7F || (byte < 0x20 && byte != 0x09 && byte != 0x0A && byte != 0x0D) {
             throw .control(byte)
         }
         if word.count >= Self.longestWord { throw .tooLong }
-        word.append(byte)
+        word.append(byte: byte)
     }
 
     private var peek: UInt8? { position < bytes.count ? bytes[position] : nil }
+
+    @inline(never)
+    private mutating func skipSpaces() {
+        while let byte = peek, byte != 0x0A, Self.isSpace(byte) { position += 1 }
+    }
 
     private mutating func advance(past byte: UInt8) {
         if byte == 0x0A { currentLine += 1 }
         position += 1
     }
 
+    @inline(never)
     private mutating func skipLine() {
         afterSemicolon = false
         while let byte = peek {
