@@ -258,6 +258,20 @@ extension AnswerMatch {
         }
     }
 
+    @Test func theLastSequenceInEightBytes() throws {
+        // 65,536 sequences have 65,535 UDP checksums: the last two share one, and IPv4 tells them by the
+        // identification.
+        let four = AnswerForge(testFlow(.udp, .ipv4), sequence: 65_535)
+        #expect(match(try four.error(type: 11, quoted: 8), four.flow).answer?.sequence == 65_535)
+        let six = AnswerForge(testFlow(.udp, .ipv6), sequence: 65_535)
+        #expect(match(try six.error(type: 3, quoted: 8), six.flow).answer?.sequence == 65_534)
+        for family in everyFamily {
+            let echo = AnswerForge(testFlow(.icmp, family), sequence: 65_535)
+            let packet = try echo.error(type: echo.timeExceeded, quoted: 8)
+            #expect(match(packet, echo.flow).answer?.sequence == 65_535)
+        }
+    }
+
     @Test func eightBytesOfAnotherProbe() throws {
         // The checksum, which stands for token or sequence, does not fit.
         let echo = AnswerForge(testFlow(.icmp, .ipv4))

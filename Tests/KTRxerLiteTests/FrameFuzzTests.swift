@@ -22,7 +22,9 @@ struct ParserExercise {
             }
         }
         transports(span, at: 0)
-        for extent in [PacketExtent.whole, .quoted] { network(span, extent) }
+        let before = accepted
+        network(span, .whole)
+        if accepted == before { network(span, .quoted) }
         if let header = attempt({ () throws(FrameError) in try IPv6OptionsHeader(parsing: span, at: 0) }) {
             check("ipv6 options", 0, header.length, count)
             walk(header.options(at: 0), span)
@@ -275,8 +277,7 @@ struct ParserExercise {
 
     /// Random bytes, half of them behind a plausible first byte; or a vector with some bytes overwritten,
     /// cut, and with its checksums repaired.
-    private static func input(_ round: Int, _ vectors: [[UInt8]], _ random: inout SeededGenerator) -> [UInt8]
-    {
+    private static func input(_ round: Int, _ vectors: [[UInt8]], _ random: inout SeededGenerator) -> [UInt8] {
         var bits = random.next()
         if round % 4 < 2 {
             var bytes = [UInt8](repeating: 0, count: Int(bits % 200))

@@ -180,7 +180,7 @@ let everyProtocol: [ProbeProtocol] = [.icmp, .udp, .tcpSyn]
         let flow = testFlow(proto, family)
         #expect(throws: FrameError.badValue) { _ = try testProbe(flow, 65_536) }
         #expect(throws: FrameError.badValue) { _ = try testProbe(flow, .max) }
-        for payload in [-1, Int.min, 65_530, 70_000, Int.max / 2] {
+        for payload in [-1, Int.min, 65_530, 70_000, Int.max / 2, Int.max] {
             #expect(throws: FrameError.badValue) {
                 _ = try testProbe(testFlow(proto, family, payload: payload), 0)
             }

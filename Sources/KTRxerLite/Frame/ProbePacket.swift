@@ -12,9 +12,10 @@ public enum ProbePacket {
             + transportLength(flow: flow)
     }
 
-    /// Bytes of each probe of the flow after the IP header.
+    /// Bytes of each probe of the flow after the IP header. A payload length that no packet can have counts
+    /// as one byte too many, so that it cannot overflow here and is refused when the probe is built.
     static func transportLength(flow: Flow) -> Int {
-        transportHeaderLength(flow.proto) + max(flow.payloadLength, 0)
+        transportHeaderLength(flow.proto) + min(max(flow.payloadLength, 0), 0x1_0000)
     }
 
     /// Writes the probe at `offset`, from the IP header on, and returns its length.
