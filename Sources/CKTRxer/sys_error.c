@@ -48,6 +48,8 @@ int32_t ktrxer_error_class(int32_t error)
 	case ECONNREFUSED:
 	case ECONNRESET:
 		return KTRXER_ERROR_REFUSED;
+	case EFBIG:
+		return KTRXER_ERROR_FILE_TOO_LARGE;
 	default:
 		return KTRXER_ERROR_OTHER;
 	}

@@ -6,7 +6,7 @@
 ///
 /// Exact in both directions: a launch is placed among those that were and those that are already promised for
 /// later, such as the rest of a train. Times are CLOCK_MONOTONIC ns; a second is [t, t + 1 s).
-public struct Pacer: Sendable {
+public final class Pacer {
     public let maxPerSecond: Int
     /// Launches in ascending order, those before `head` forgotten.
     private var launches: [Int64] = []
@@ -61,7 +61,7 @@ public struct Pacer: Sendable {
     }
 
     /// Notes a launch that was decided on.
-    public mutating func record(launch: Int64) {
+    public func record(launch: Int64) {
         let time = min(max(0, launch), Self.endOfTime)
         // Nearly always it is the latest.
         if let last = launches.last, last > time {
@@ -74,14 +74,14 @@ public struct Pacer: Sendable {
     }
 
     /// Notes all launches of a run.
-    public mutating func recordRun(count: Int, at: Int64, gap: Int64) {
+    public func recordRun(count: Int, at: Int64, gap: Int64) {
         for index in 0..<max(0, count) {
             record(launch: saturatingSum(at, saturatingProduct(index, max(0, gap))))
         }
     }
 
     /// Forgets what can no longer matter to a launch at `now` or later.
-    public mutating func forget(before now: Int64) {
+    public func forget(before now: Int64) {
         let bound = saturatingSum(now, -Self.second)
         while head < launches.count && launches[head] <= bound { head += 1 }
         compact()
@@ -90,7 +90,7 @@ public struct Pacer: Sendable {
     /// Places what `measurement` wants to launch next, not before `now`, and notes it; nil when it is a train
     /// that can never keep the ceiling. To be called while its `nextLaunch` is not nil, and followed by its
     /// `launch` at the returned time.
-    public mutating func place(_ measurement: any Measurement, now: Int64) -> Int64? {
+    public func place(_ measurement: any Measurement, now: Int64) -> Int64? {
         guard let wanted = measurement.nextLaunch else { return nil }
         switch measurement.launchPolicy {
         case .placed:
@@ -117,7 +117,7 @@ public struct Pacer: Sendable {
         return low
     }
 
-    private mutating func compact() {
+    private func compact() {
         if head == launches.count {
             launches.removeAll(keepingCapacity: true)
         } else if head >= 256 && head * 2 >= launches.count {
