@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+// Which measurements run now and which wait: so many side by side as the settings allow, and a train by
+// itself, because its packets and another's would disturb each other.
+import CKTRxer
+import KTRxerLite
+
+/// One measurement of one target that is to be done.
+struct PendingSession {
+    /// Position of its job.
+    var job: Int
+    var name: ByteText
+    var options: MeasurementOptions
+    var target: ByteText
+    /// CLOCK_REALTIME ns at which the schedule wanted it; 0: nobody did.
+    var scheduled: Int64
+}
+
+/// One that has ended.
+struct EndedSession {
+    var job: Int
+    var result: MeasurementResult
+}
+
+final class SessionQueue {
+    private struct Active {
+        var session: Session
+        var job: Int
+        var scheduled: Int64
+    }
+
+    /// How many at the same time.
+    var parallel: Int
+    var pacer: Pacer
+    let loop = EventLoop()
+    private var waiting: [PendingSession] = []
+    /// Entries before this index have been started.
+    private var head = 0
+    private var active: [Active] = []
+    private let frames: (any FrameObserver)?
+    private let observer: (any SessionObserver)?
+
+    init(parallel: Int, maxPPS: Int, frames: (any FrameObserver)?, observer: (any SessionObserver)?) {
+        self.parallel = parallel
+        pacer = Pacer(maxPerSecond: maxPPS)
+        self.frames = frames
+        self.observer = observer
+    }
+
+    var isEmpty: Bool { head == waiting.count && active.isEmpty }
+
+    func append(_ pending: PendingSession) { waiting.append(pending) }
+
+    /// Starts what may start, waits for events or `deadline` (CLOCK_MONOTONIC ns), and lets all go on.
+    /// Returns whether `control` is readable.
+    func turn(control: Int32, until deadline: Int64) -> Bool {
+        startWhatMay()
+        return loop.turn(control: control, until: deadline)
+    }
+
+    /// In order, so that a train gets its turn however many others come after it.
+    private func startWhatMay() {
+        while head < waiting.count && active.count < parallel {
+            let next = waiting[head]
+            if next.options.kind == .train && !active.isEmpty { return }
+            if active.contains(where: { $0.session.options.kind == .train }) { return }
+            head += 1
+            if head >= 256 {
+                waiting.removeFirst(head)
+                head = 0
+            }
+            let session = Session(
+                job: next.name, target: next.target, options: next.options, pacer: pacer, frames: frames,
+                observer: observer)
+            active.append(Active(session: session, job: next.job, scheduled: next.scheduled))
+            loop.add(session)
+        }
+    }
+
+    /// The results of what has ended since the last call.
+    func takeEnded() -> [EndedSession] {
+        var ended: [EndedSession] = []
+        for session in loop.removeFinished() {
+            guard let index = active.firstIndex(where: { $0.session === session }) else { continue }
+            let entry = active.remove(at: index)
+            var result = session.makeResult()
+            result.scheduledRealtime = entry.scheduled
+            ended.append(EndedSession(job: entry.job, result: result))
+        }
+        return ended
+    }
+
+    /// Stops everything: what runs ends with what it has, what waits is forgotten.
+    func cancel() {
+        waiting.removeAll()
+        head = 0
+        for entry in active { entry.session.cancel() }
+    }
+
+    /// After a reload: `positions[old]` is the new position of a job, or -1 when it is gone. What waits of a
+    /// job that is gone is forgotten; what runs ends as it is.
+    func renumber(_ positions: [Int]) {
+        var kept: [PendingSession] = []
+        for index in head..<waiting.count {
+            var pending = waiting[index]
+            pending.job = pending.job < positions.count ? positions[pending.job] : -1
+            if pending.job >= 0 { kept.append(pending) }
+        }
+        waiting = kept
+        head = 0
+        for index in 0..<active.count {
+            let job = active[index].job
+            active[index].job = job >= 0 && job < positions.count ? positions[job] : -1
+        }
+    }
+
+    /// Whether any measurement of the job waits or runs.
+    func contains(job: Int) -> Bool {
+        for index in head..<waiting.count where waiting[index].job == job { return true }
+        for entry in active where entry.job == job { return true }
+        return false
+    }
+}
