@@ -9,6 +9,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* The same on every processor. */
+_Static_assert(sizeof(struct ktrxer_interface) == 60, "layout");
+
 #ifndef ARPHRD_RAWIP
 #define ARPHRD_RAWIP 519
 #endif
@@ -107,6 +110,7 @@ static int32_t read_interface(const struct netlink_message *message, struct ktrx
 	struct netlink_attribute attribute;
 	int32_t more = netlink_body(message, &body, sizeof(body), &rest);
 	int foreign_parent = 0;
+	int found = 0;
 
 	if (more < 0)
 		return more;
@@ -117,9 +121,11 @@ static int32_t read_interface(const struct netlink_message *message, struct ktrx
 		switch (attribute.type) {
 		case IFLA_IFNAME:
 			copy_text(out->name, &attribute);
+			found |= 1;
 			break;
 		case IFLA_MTU:
 			out->mtu = netlink_u32(&attribute);
+			found |= 2;
 			break;
 		case IFLA_LINK:
 			out->parent = (int32_t)netlink_u32(&attribute);
@@ -141,7 +147,11 @@ static int32_t read_interface(const struct netlink_message *message, struct ktrx
 	}
 	if (foreign_parent)
 		out->parent = 0;
-	return more < 0 ? more : 1;
+	/*
+	 * The tail may be spoilt: qemu-user leaves what follows an attribute that it does not know in the byte order of
+	 * its host.
+	 */
+	return found == 3 ? 1 : -EBADMSG;
 }
 
 int32_t ktrxer_interface_parse(const void *datagram, uint32_t length, uint32_t sequence,

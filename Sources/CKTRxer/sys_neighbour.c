@@ -10,6 +10,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* The same on every processor. */
+_Static_assert(sizeof(struct ktrxer_neighbour_query) == 24, "layout");
+_Static_assert(sizeof(struct ktrxer_neighbour) == 8, "layout");
+
 enum { DISCARD_PORT = 9 };
 
 static uint8_t neighbour_state(uint16_t state)

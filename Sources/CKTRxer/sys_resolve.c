@@ -10,9 +10,11 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* The same on every processor. */
+_Static_assert(sizeof(struct ktrxer_resolve_answer) == 2 + 17 * KTRXER_RESOLVE_MAXIMUM, "layout");
 
 /* Where the child keeps its end of the pipe; 0 to 2 lead to /dev/null. */
 enum { CHILD_PIPE = 3 };
@@ -83,14 +85,11 @@ static void resolve(const char *name, int family, struct ktrxer_resolve_answer *
 	answer->status = answer->count ? KTRXER_RESOLVE_OK : KTRXER_RESOLVE_NOT_FOUND;
 }
 
+/* Not close_range(2): Android's filters may kill a process for a system call that they do not know. */
 static void close_from(int first)
 {
 	struct rlimit limit;
 
-#ifdef SYS_close_range
-	if (syscall(SYS_close_range, first, ~0u, 0) == 0)
-		return;
-#endif
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > 65536)
 		limit.rlim_cur = 65536;
 	for (int descriptor = first; descriptor < (int)limit.rlim_cur; descriptor++)

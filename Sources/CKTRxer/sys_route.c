@@ -7,6 +7,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* The same on every processor. */
+_Static_assert(sizeof(struct ktrxer_route_query) == 40, "layout");
+_Static_assert(sizeof(struct ktrxer_route) == 44, "layout");
+
 static uint8_t route_type(uint8_t type)
 {
 	switch (type) {

@@ -61,7 +61,7 @@ import Testing
     ])
     func otherHardware(_ hardware: UInt16, _ hasAddress: Bool, _ type: LinkType) {
         let mac = hasAddress ? [Netlink.attribute(1, [2, 0, 0, 0, 0, 1])] : []
-        let datagram = Netlink.message(Netlink.newLink, body: Netlink.linkBody(hardware: hardware), mac)
+        let datagram = Netlink.link(hardware: hardware, mac)
         let (result, interface) = Netlink.parsedInterface(datagram)
         #expect(result == 1)
         #expect(NetworkInterface(interface).linkType == type)
@@ -69,7 +69,7 @@ import Testing
 
     @Test func pointToPointGRE() {
         let (_, interface) = Netlink.parsedInterface(
-            Netlink.message(Netlink.newLink, body: Netlink.linkBody(hardware: 778, flags: 0x51)))
+            Netlink.link(hardware: 778, flags: 0x51))
         #expect(NetworkInterface(interface).linkType == .pointToPoint)
     }
 
@@ -78,7 +78,7 @@ import Testing
         for length in [0, 1, 5, 7, 20] {
             let mac = Netlink.attribute(1, [UInt8](repeating: 2, count: length))
             let (result, interface) = Netlink.parsedInterface(
-                Netlink.message(Netlink.newLink, body: Netlink.linkBody(hardware: 1), [mac]))
+                Netlink.link(hardware: 1, [mac]))
             #expect(result == 1 && interface.has_address == 0)
         }
     }
@@ -88,12 +88,22 @@ import Testing
             let text = [UInt8](repeating: 0x61, count: length)
             let kind = Netlink.attribute(18, Netlink.attribute(1, text))
             var (result, interface) = Netlink.parsedInterface(
-                Netlink.message(
-                    Netlink.newLink, body: Netlink.linkBody(hardware: 1), [Netlink.attribute(3, text), kind]))
+                Netlink.link(hardware: 1, [Netlink.attribute(3, text), kind]))
             #expect(result == 1)
             #expect(NetworkInterface(interface).name.count == min(length, 15))
             #expect(withUnsafeBytes(of: &interface.kind) { $0.firstIndex(of: 0) } == min(length, 15))
         }
+    }
+
+    @Test func linkWithASpoiltTail() {
+        let whole = Netlink.link(hardware: 1, [Netlink.attribute(1, [2, 0, 0, 0, 0, 1])])
+        // An attribute of 1024 bytes, of which 4 are there.
+        let spoilt = Netlink.hostBytes(UInt32(whole.count + 4)) + whole[4...] + [0, 4, 0x41, 0x80]
+        let (result, interface) = Netlink.parsedInterface(spoilt)
+        #expect(result == 1 && interface.mtu == 1500 && interface.has_address == 1)
+        // Spoilt before the MTU, or without a name, it says too little.
+        let short = Netlink.hostBytes(UInt32(32 + 8 + 4)) + whole[4..<40] + [0, 4, 0x41, 0x80]
+        #expect(Netlink.parsedInterface(short).result == -EBADMSG)
     }
 
     @Test func routeToAGateway() throws {
@@ -198,7 +208,7 @@ import Testing
         #expect(Netlink.parsedRoute([]).result == 0)
         // A notification of something else.
         #expect(
-            Netlink.parsedRoute(Netlink.message(Netlink.newLink, body: Netlink.linkBody(hardware: 1)) + ours).result
+            Netlink.parsedRoute(Netlink.link(hardware: 1) + ours).result
                 == 1)
     }
 

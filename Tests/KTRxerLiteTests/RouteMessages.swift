@@ -49,9 +49,11 @@ enum Netlink {
     /// struct rtmsg: the family in the kernel's numbering (2 or 10), and the type of the route.
     static func routeBody(family: UInt8, type: UInt8) -> [UInt8] { [family, 32, 0, 0, 254, 0, 0, type, 0, 0, 0, 0] }
 
-    /// struct ifinfomsg.
-    static func linkBody(hardware: UInt16, index: Int32 = 5, flags: UInt32 = 0x41) -> [UInt8] {
-        [0, 0] + hostBytes(hardware) + hostBytes(index) + hostBytes(flags) + [0, 0, 0, 0]
+    /// An interface x0 with an MTU of 1500, and more attributes.
+    static func link(hardware: UInt16, flags: UInt32 = 0x41, _ attributes: [[UInt8]] = []) -> [UInt8] {
+        let body = [0, 0] + hostBytes(hardware) + hostBytes(Int32(5)) + hostBytes(flags) + [0, 0, 0, 0]
+        let always = [attribute(3, [0x78, 0x30, 0]), attribute(4, hostBytes(UInt32(1500)))]
+        return message(newLink, body: body, always + attributes)
     }
 
     static func parsedRoute(_ datagram: [UInt8], sequence: UInt32 = 1) -> (result: Int32, route: ktrxer_route) {

@@ -44,7 +44,10 @@ int32_t ktrxer_interface_by_index(int32_t index, struct ktrxer_interface *out);
 /* By NUL-terminated name. As above; -ENODEV too for text that is no interface name. */
 int32_t ktrxer_interface_by_name(const char *name, struct ktrxer_interface *out);
 
-/* As ktrxer_route_parse, for the answer to a question for an interface. */
+/*
+ * As ktrxer_route_parse, for the answer to a question for an interface. A message is taken as far as it can be read, if
+ * that is as far as name and MTU.
+ */
 int32_t ktrxer_interface_parse(const void *datagram, uint32_t length, uint32_t sequence,
 			       struct ktrxer_interface *out);
 
