@@ -17,13 +17,21 @@ public final class EventLoop {
 
     public func add(_ session: Session) { sessions.append(session) }
 
+    /// Ended sessions, whose rings are closed when nobody is disturbed by it.
+    private var retired: [Session] = []
+    /// How long opening or closing rings keeps this process from launching, ns, generously.
+    private static let openingTime: Int64 = 150_000_000
+    private static let closingTime: Int64 = 100_000_000
+
     /// Takes out the sessions that have ended.
     public func removeFinished() -> [Session] {
         var finished: [Session] = []
         var index = 0
         while index < sessions.count {
             if sessions[index].isFinished {
-                finished.append(sessions.remove(at: index))
+                let session = sessions.remove(at: index)
+                finished.append(session)
+                retired.append(session)
             } else {
                 index += 1
             }
@@ -36,6 +44,7 @@ public final class EventLoop {
     /// - Parameter control: a descriptor of the caller's to be watched too.
     /// - Returns: whether `control` is readable.
     public func turn(control: Int32, until deadline: Int64) -> Bool {
+        openAndClose()
         descriptors.removeAll(keepingCapacity: true)
         writable.removeAll(keepingCapacity: true)
         watch(control, forWriting: false)
@@ -60,6 +69,23 @@ public final class EventLoop {
         }
         serve()
         return ready[0] != 0
+    }
+
+    /// Opens one session's rings, or closes those of the ended, if no other has a launch soon. Otherwise they wait
+    /// for the turn after that launch.
+    private func openAndClose() {
+        let now = ktrxer_clock_monotonic()
+        var quiet = Int64.max
+        var ready: Session?
+        for session in sessions {
+            quiet = min(quiet, session.quietUntil)
+            if ready == nil && session.isReady { ready = session }
+        }
+        if let ready, quiet >= now + Self.openingTime {
+            ready.open(now: now)
+        } else if !retired.isEmpty && quiet >= now + Self.closingTime {
+            retired.removeAll()
+        }
     }
 
     private func watch(_ descriptor: Int32, forWriting: Bool) {

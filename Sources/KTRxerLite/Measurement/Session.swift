@@ -16,6 +16,8 @@ public final class Session {
         case new
         case resolving(NameResolution)
         case neighbour(NeighbourResolution)
+        /// Everything is known; the rings may be opened when nobody is disturbed by it.
+        case ready(Route)
         case running(any Transport, any Measurement)
         case finished
     }
@@ -81,7 +83,7 @@ public final class Session {
     public var wakeAt: Int64 {
         switch stage {
         case .new: 0
-        case .finished: Int64.max
+        case .ready, .finished: Int64.max
         case .resolving(let resolution): resolution.wakeAt
         case .neighbour(let resolution): resolution.wakeAt
         case .running(let transport, let measurement):
@@ -97,7 +99,7 @@ public final class Session {
     /// Number of descriptors to be polled.
     public var descriptorCount: Int {
         switch stage {
-        case .new, .finished: 0
+        case .new, .ready, .finished: 0
         case .resolving, .neighbour: 1
         case .running(let transport, _): transport.descriptorCount
         }
@@ -105,7 +107,7 @@ public final class Session {
 
     public func descriptor(_ index: Int) -> Int32 {
         switch stage {
-        case .new, .finished: -1
+        case .new, .ready, .finished: -1
         case .resolving(let resolution): resolution.descriptor
         case .neighbour(let resolution): resolution.descriptor
         case .running(let transport, _): transport.descriptor(index)
@@ -124,7 +126,7 @@ public final class Session {
     public func service(now: Int64) {
         do throws(ProbeError) {
             switch stage {
-            case .finished: return
+            case .ready, .finished: return
             case .new: try resolve(now: now)
             case .resolving(let resolution): try resolving(resolution, now: now)
             case .neighbour(let resolution): try neighbour(resolution, now: now)
@@ -194,7 +196,7 @@ public final class Session {
                 stage = .neighbour(resolution)
                 try neighbour(resolution, now: now)
             } else {
-                try openPacket(route, now: now)
+                stage = .ready(route)
             }
         } catch {
             guard options.transport == .auto && error.leavesSockets else { throw error }
@@ -211,8 +213,35 @@ public final class Session {
             guard var route else { throw .gatewayUnresolved }
             route.destinationMAC = mac
             self.route = route
-            try openPacket(route, now: now)
+            stage = .ready(route)
         }
+    }
+
+    // MARK: Sharing the loop
+
+    /// Waits for `open`.
+    var isReady: Bool {
+        if case .ready = stage { return true }
+        return false
+    }
+
+    /// Opens the rings. The kernel waits for its other processors when rings come and go, and this whole
+    /// process waits with it, for tens of milliseconds: see `quietUntil`.
+    func open(now: Int64) {
+        guard case .ready(let route) = stage else { return }
+        do throws(ProbeError) {
+            try openPacket(route, now: now)
+        } catch {
+            fail(error)
+        }
+    }
+
+    /// CLOCK_MONOTONIC ns until which this session has nothing to launch; `Int64.max`: for good.
+    var quietUntil: Int64 {
+        guard case .running(let transport, let measurement) = stage else { return Int64.max }
+        // What a trace launches next depends on answers that may come at any moment.
+        guard measurement.kind != .trace else { return 0 }
+        return min(measurement.nextLaunch ?? Int64.max, transport.wakeAt)
     }
 
     // MARK: Transports
