@@ -11,7 +11,10 @@
 
 enum {
 	PATIENCE_MS = 1000,
-	/* The kernel builds no datagram of an answer or dump larger than this, unless asked with a larger buffer. */
+	/*
+	 * The kernel builds no datagram of an answer or dump larger than this, unless asked with a larger
+	 * buffer.
+	 */
 	DATAGRAM_SIZE = 16384,
 };
 

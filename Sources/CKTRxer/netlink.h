@@ -51,7 +51,10 @@ void netlink_put_u32(struct netlink_question *question, uint16_t type, uint32_t 
 /* Reads one datagram for the answer: 1 found, 0 not in this one, -errno. */
 typedef int32_t netlink_parser(const void *datagram, uint32_t length, uint32_t sequence, void *context);
 
-/* Asks, and hands what comes to the parser until it returns other than 0. 0 or -errno; -ETIMEDOUT after a second. */
+/*
+ * Asks, and hands what comes to the parser until it returns other than 0. 0 or -errno; -ETIMEDOUT after a
+ * second.
+ */
 int32_t netlink_ask(struct netlink_question *question, netlink_parser *parse, void *context);
 
 /* Opens a route socket, a member of the groups (bits); or -errno. */
@@ -62,15 +65,15 @@ int32_t netlink_next_message(struct netlink_rest *rest, struct netlink_message *
 int32_t netlink_next_attribute(struct netlink_rest *rest, struct netlink_attribute *out);
 
 /*
- * The attributes that follow a body of body_length bytes in a message, which is copied to body. 0, or -EBADMSG
- * for a shorter message.
+ * The attributes that follow a body of body_length bytes in a message, which is copied to body. 0, or
+ * -EBADMSG for a shorter message.
  */
 int32_t netlink_body(const struct netlink_message *message, void *body, uint32_t body_length,
 		     struct netlink_rest *attributes);
 
 /*
- * What a message that ends an exchange says: 1 for the acknowledgement and the end of a dump, -errno for an error,
- * 0 for any other message.
+ * What a message that ends an exchange says: 1 for the acknowledgement and the end of a dump, -errno for an
+ * error, 0 for any other message.
  */
 int32_t netlink_verdict(const struct netlink_message *message);
 

@@ -148,8 +148,8 @@ static int32_t read_interface(const struct netlink_message *message, struct ktrx
 	if (foreign_parent)
 		out->parent = 0;
 	/*
-	 * The tail may be spoilt: qemu-user leaves what follows an attribute that it does not know in the byte order of
-	 * its host.
+	 * The tail may be spoilt: qemu-user leaves what follows an attribute that it does not know in the byte
+	 * order of its host.
 	 */
 	return found == 3 ? 1 : -EBADMSG;
 }

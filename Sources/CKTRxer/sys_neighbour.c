@@ -217,8 +217,8 @@ int32_t ktrxer_neighbour_knock(const struct ktrxer_neighbour_query *query)
 	if (descriptor < 0)
 		return -errno;
 	/*
-	 * Binding needs CAP_NET_RAW before 5.7. When it is refused, the neighbour is most often reached by the right
-	 * interface all the same: it is the next hop of a route.
+	 * Binding needs CAP_NET_RAW before 5.7. When it is refused, the neighbour is most often reached by the
+	 * right interface all the same: it is the next hop of a route.
 	 */
 	if (if_indextoname((unsigned)query->interface, interface.ifr_name))
 		setsockopt(descriptor, SOL_SOCKET, SO_BINDTODEVICE, &interface, sizeof(interface));

@@ -96,7 +96,10 @@ static void close_from(int first)
 		close(descriptor);
 }
 
-/* Lets go of everything of the parent's: handlers that would act on descriptors of the same number, and those. */
+/*
+ * Lets go of everything of the parent's: handlers that would act on descriptors of the same number, and
+ * those.
+ */
 static void settle_child(int pipe_end, pid_t parent)
 {
 	sigset_t none;

@@ -36,7 +36,10 @@ static uint8_t route_type(uint8_t type)
 	}
 }
 
-/* The kernel answers a question that meets a refusing route with an error number, one for each kind of refusal. */
+/*
+ * The kernel answers a question that meets a refusing route with an error number, one for each kind of
+ * refusal.
+ */
 static int32_t refusal(int32_t error, struct ktrxer_route *out)
 {
 	switch (error) {

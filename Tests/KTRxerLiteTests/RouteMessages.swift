@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Netlink messages for the tests of the C floor's parsers: recorded ones, and ones made here. Numbers are in the
-// byte order of the host, as the kernel sends them.
+// Netlink messages for the tests of the C floor's parsers: recorded ones, and ones made here. Numbers are in
+// the byte order of the host, as the kernel sends them.
 import CKTRxer
 import Foundation
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Two hosts on a cable, as network namespaces, for the tests of routes. Needs root; every suite that uses it says
-// so when it is skipped.
+// Two hosts on a cable, as network namespaces, for the tests of routes. Needs root; every suite that uses it
+// says so when it is skipped.
 import CKTRxer
 import CNamespace
 import Foundation

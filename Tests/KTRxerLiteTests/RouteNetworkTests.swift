@@ -270,7 +270,8 @@ struct RouteNetworkTests {
             ip -n $H address add 203.0.113.2/24 dev eth1
             ip -n $H address add 2001:db8:3::2/64 dev eth1 nodad
             """)
-        // IPv4 takes what it has no route for as a neighbour on the link; IPv6 does not, with a source or without.
+        // IPv4 takes what it has no route for as a neighbour on the link; IPv6 does not, with a source or
+        // without.
         #expect(try network.route("192.0.2.1", by: "eth1").nextHop == address("192.0.2.1"))
         #expect(try failure("2001:db8::1", by: "eth1") == .noRoute)
         #expect(try failure("2001:db8::1", from: "2001:db8:3::2", by: "eth1") == .noRoute)

@@ -36,7 +36,8 @@ struct ktrxer_interface {
 	uint8_t address[6];
 	uint8_t reserved[2];
 	char name[16]; /* NUL-terminated */
-	char kind[16]; /* as in `ip -d link`: vlan, bridge, veth, ppp, tun, wireguard …; empty: a physical device. NUL-terminated */
+	/* As in `ip -d link`: vlan, bridge, veth, ppp, tun, wireguard …; empty: a physical device. NUL-terminated. */
+	char kind[16];
 };
 
 /* By index. 0; -ENODEV: there is none; -ETIMEDOUT; other -errno of the netlink socket. */
@@ -45,8 +46,8 @@ int32_t ktrxer_interface_by_index(int32_t index, struct ktrxer_interface *out);
 int32_t ktrxer_interface_by_name(const char *name, struct ktrxer_interface *out);
 
 /*
- * As ktrxer_route_parse, for the answer to a question for an interface. A message is taken as far as it can be read, if
- * that is as far as name and MTU.
+ * As ktrxer_route_parse, for the answer to a question for an interface. A message is taken as far as it can
+ * be read, if that is as far as name and MTU.
  */
 int32_t ktrxer_interface_parse(const void *datagram, uint32_t length, uint32_t sequence,
 			       struct ktrxer_interface *out);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The kernel's neighbour table (ARP and IPv6 neighbour discovery), over rtnetlink: reading an entry, making
- * the kernel resolve one, and hearing of changes. The kernel does the resolving, so its table stays the only one.
+ * the kernel resolve one, and hearing of changes. The kernel does the resolving, so its table stays the only
+ * one.
  */
 #ifndef KTRXER_SYS_NEIGHBOUR_H
 #define KTRXER_SYS_NEIGHBOUR_H
@@ -36,8 +37,8 @@ struct ktrxer_neighbour {
 };
 
 /*
- * Reads one entry. 0, and out filled (state NONE when there is no entry), or -errno. Kernels before 5.0 cannot be
- * asked for one entry: they are asked for all, with ktrxer_neighbour_scan.
+ * Reads one entry. 0, and out filled (state NONE when there is no entry), or -errno. Kernels before 5.0
+ * cannot be asked for one entry: they are asked for all, with ktrxer_neighbour_scan.
  */
 int32_t ktrxer_neighbour_lookup(const struct ktrxer_neighbour_query *query, struct ktrxer_neighbour *out);
 int32_t ktrxer_neighbour_scan(const struct ktrxer_neighbour_query *query, struct ktrxer_neighbour *out);
@@ -48,18 +49,26 @@ int32_t ktrxer_neighbour_scan(const struct ktrxer_neighbour_query *query, struct
  */
 int32_t ktrxer_neighbour_use(const struct ktrxer_neighbour_query *query);
 /*
- * The same without that privilege: sends one empty UDP datagram to the neighbour's discard port (RFC 863), out of
- * the interface. 0 or -errno.
+ * The same without that privilege: sends one empty UDP datagram to the neighbour's discard port (RFC 863),
+ * out of the interface. 0 or -errno.
  */
 int32_t ktrxer_neighbour_knock(const struct ktrxer_neighbour_query *query);
 
-/* A non-blocking descriptor that becomes readable when any entry changes; or -errno. Closed with ktrxer_neighbour_unwatch. */
+/*
+ * A non-blocking descriptor that becomes readable when any entry changes; or -errno. Closed with
+ * ktrxer_neighbour_unwatch.
+ */
 int32_t ktrxer_neighbour_watch(void);
-/* Takes in all that the descriptor holds, so that it is readable no more. 1: there was something; 0: nothing. */
+/*
+ * Takes in all that the descriptor holds, so that it is readable no more. 1: there was something; 0: nothing.
+ */
 int32_t ktrxer_neighbour_changed(int32_t descriptor);
 void ktrxer_neighbour_unwatch(int32_t descriptor);
 
-/* As ktrxer_route_parse, for the answer to a question for `query`: of several entries, the one that matches it. */
+/*
+ * As ktrxer_route_parse, for the answer to a question for `query`: of several entries, the one that matches
+ * it.
+ */
 int32_t ktrxer_neighbour_parse(const void *datagram, uint32_t length, uint32_t sequence,
 			       const struct ktrxer_neighbour_query *query, struct ktrxer_neighbour *out);
 

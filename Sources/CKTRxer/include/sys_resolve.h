@@ -29,8 +29,9 @@ struct ktrxer_resolve_answer {
 };
 
 /*
- * Starts looking a NUL-terminated name up. `family` is 4, 6, or 0 for both. Returns a non-blocking descriptor that
- * becomes readable when the answer is there, and sets the child's process id; or -errno. The child dies with this thread.
+ * Starts looking a NUL-terminated name up. `family` is 4, 6, or 0 for both. Returns a non-blocking descriptor
+ * that becomes readable when the answer is there, and sets the child's process id; or -errno. The child dies
+ * with this thread.
  */
 int32_t ktrxer_resolve_start(const char *name, int32_t family, int32_t *process);
 /* Takes the answer. 1: out filled; 0: not there yet; -EPIPE: the child ended without one. */

@@ -37,7 +37,7 @@ struct ktrxer_route_query {
 /* The answer. */
 struct ktrxer_route {
 	int32_t interface; /* index; the loopback interface for most local destinations */
-	uint32_t mtu; /* bytes, as configured on the route; 0: the interface's. Path MTU learnt from ICMP is no part of it. */
+	uint32_t mtu; /* bytes, as configured on the route, not as learnt from ICMP; 0: the interface's */
 	uint8_t type; /* enum ktrxer_route_type */
 	uint8_t has_source;
 	uint8_t gateway_family; /* 4 or 6, 0: on-link. An IPv4 route may have an IPv6 next hop (RFC 5549). */
@@ -54,8 +54,8 @@ int32_t ktrxer_route_lookup(const struct ktrxer_route_query *query, struct ktrxe
 
 /*
  * Reads the kernel's answer to a route question out of one received datagram of `length` bytes, any bytes.
- * `sequence` is the question's netlink sequence number. 1: out filled; 0: the answer is not in it; else -errno,
- * -EBADMSG for a malformed one.
+ * `sequence` is the question's netlink sequence number. 1: out filled; 0: the answer is not in it; else
+ * -errno, -EBADMSG for a malformed one.
  */
 int32_t ktrxer_route_parse(const void *datagram, uint32_t length, uint32_t sequence, struct ktrxer_route *out);
 

@@ -3,7 +3,8 @@
 // library's resolver looks everything else up in a child process.
 import CKTRxer
 
-/// One name being resolved. Driven by an event loop: `service` when `wakeAt` has come or the descriptor is readable.
+/// One name being resolved. Driven by an event loop: `service` when `wakeAt` has come or the descriptor is
+/// readable.
 public final class NameResolution {
     public enum State: Equatable, Sendable {
         case pending
@@ -16,7 +17,8 @@ public final class NameResolution {
     public private(set) var state: State
     /// To poll for reading; -1 when the state is decided (poll(2) passes over it).
     public private(set) var descriptor: Int32 = -1
-    /// CLOCK_MONOTONIC ns at which `service` must be called at the latest; `Int64.max` when the state is decided.
+    /// CLOCK_MONOTONIC ns at which `service` must be called at the latest; `Int64.max` when the state is
+    /// decided.
     public private(set) var wakeAt = Int64.max
 
     /// The child that looks the name up; 0 when there is none.
@@ -107,7 +109,8 @@ public final class NameResolution {
     }
 }
 
-/// What may be asked of a resolver: 1 to 253 printable bytes (RFC 1035, 2.3.4) without spaces. Non-ASCII is passed on.
+/// What may be asked of a resolver: 1 to 253 printable bytes (RFC 1035, 2.3.4) without spaces. Non-ASCII is
+/// passed on.
 private func isPlausibleName(_ name: ByteText) -> Bool {
     guard !name.isEmpty, name.count <= 253 else { return false }
     for byte in name where byte <= 0x20 || byte == 0x7F { return false }

@@ -3,7 +3,8 @@
 // discovery), this watches its table. Which next hop: Route.swift.
 import CKTRxer
 
-/// One next hop being resolved. Driven by an event loop: `service` when `wakeAt` has come or the descriptor is readable.
+/// One next hop being resolved. Driven by an event loop: `service` when `wakeAt` has come or the descriptor
+/// is readable.
 public final class NeighbourResolution {
     public enum State: Equatable, Sendable {
         case pending
@@ -16,10 +17,12 @@ public final class NeighbourResolution {
     public private(set) var state: State
     /// To poll for reading; -1 when there is none (poll(2) passes over it) and when the state is decided.
     public private(set) var descriptor: Int32 = -1
-    /// CLOCK_MONOTONIC ns at which `service` must be called at the latest; `Int64.max` when the state is decided.
+    /// CLOCK_MONOTONIC ns at which `service` must be called at the latest; `Int64.max` when the state is
+    /// decided.
     public private(set) var wakeAt: Int64
 
-    /// After this long nobody is there: as long as the kernel tries, three times a second apart (RFC 4861, 10).
+    /// After this long nobody is there: as long as the kernel tries, three times a second apart (RFC 4861,
+    /// 10).
     static let patience: Int64 = 3_000_000_000
     /// How often the table is read: rarely where changes are announced, in case one gets lost.
     private static let watchedPause: Int64 = 100_000_000

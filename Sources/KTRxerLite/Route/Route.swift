@@ -9,11 +9,11 @@ public struct Route: Equatable, Sendable {
     /// Without NUL.
     public var interfaceName: ByteText
     public var source: IPAddress
-    /// Who takes the frame: a gateway, of either family whatever the destination's (RFC 5549), or the destination
-    /// itself when it is on the link; nil for this host's own addresses.
+    /// Who takes the frame: a gateway, of either family whatever the destination's (RFC 5549), or the
+    /// destination itself when it is on the link; nil for this host's own addresses.
     public var nextHop: IPAddress?
-    /// Largest IP packet that leaves by this route, bytes: the interface's MTU, or the route's when it is smaller. Path
-    /// MTU that the kernel has learnt is no part of it.
+    /// Largest IP packet that leaves by this route, bytes: the interface's MTU, or the route's when it is
+    /// smaller. Path MTU that the kernel has learnt is no part of it.
     public var mtu: Int
     public var linkType: LinkType
     /// Zero where the link has no hardware addresses.
@@ -29,11 +29,12 @@ public struct Route: Equatable, Sendable {
     /// Asks the kernel for the route to a destination.
     /// - Parameters:
     ///   - source: the source address to use; one of this host's. nil: the kernel's choice.
-    ///   - interface: name of the interface to leave by, without NUL; empty: the kernel's choice. As with all programs
-    ///     that bind to an interface, IPv4 takes a destination without a route there for a neighbour on its link.
+    ///   - interface: name of the interface to leave by, without NUL; empty: the kernel's choice. As with all
+    ///     programs that bind to an interface, IPv4 takes a destination without a route there for a neighbour
+    ///     on its link.
     ///   - trafficClass: IPv4 TOS or IPv6 traffic class, for rules that route by it.
-    /// - Throws: `noRoute`, `routeRefused`, `interfaceDown`, `noInterface`, `interfaceNeeded`, `noSourceAddress`,
-    ///   `wrongFamily`, or what the system said.
+    /// - Throws: `noRoute`, `routeRefused`, `interfaceDown`, `noInterface`, `interfaceNeeded`,
+    ///   `noSourceAddress`, `wrongFamily`, or what the system said.
     public static func lookup(
         destination: IPAddress, source: IPAddress? = nil, interface: ByteText = [], trafficClass: UInt8 = 0
     ) throws(ProbeError) -> Route {
@@ -169,7 +170,8 @@ extension IPAddress {
         self.init(family: family.rawValue, systemBytes: answer.source)
     }
 
-    /// Names something on one link only: fe80::/10, and multicast of interface and link scope (RFC 4291, 2.7).
+    /// Names something on one link only: fe80::/10, and multicast of interface and link scope (RFC 4291,
+    /// 2.7).
     fileprivate var isLinkScope: Bool {
         isLinkLocal || family == .ipv6 && isMulticast && (high >> 48) & 0xF <= 2
     }

@@ -30,9 +30,9 @@ int32_t test_udp_open(uint16_t port);
 void test_close(int32_t descriptor);
 
 /*
- * Answers DNS questions that come to the socket, until test_name_server_stop; then closes it. Names that begin with
- * "both" have 192.0.2.80 and 2001:db8::80, with "four" or "six" one of them, with "many" 12 IPv4 addresses; those that
- * begin with "fail" get SERVFAIL, "mute" no answer at all; no others exist.
+ * Answers DNS questions that come to the socket, until test_name_server_stop; then closes it. Names that
+ * begin with "both" have 192.0.2.80 and 2001:db8::80, with "four" or "six" one of them, with "many" 12 IPv4
+ * addresses; those that begin with "fail" get SERVFAIL, "mute" no answer at all; no others exist.
  */
 void test_name_server(int32_t descriptor);
 /* From another thread. */
