@@ -120,25 +120,19 @@ static int prepare(struct ktrxer_packet *packet, const struct ktrxer_packet_setu
 	return 0;
 }
 
-int32_t ktrxer_packet_permitted(void)
+int32_t ktrxer_packet_socket(uint32_t link_header)
 {
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_PACKET, (link_header ? SOCK_RAW : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	if (fd < 0)
-		return -errno;
-	close(fd);
-	return 0;
+	return fd < 0 ? -errno : fd;
 }
 
-int32_t ktrxer_packet_open(struct ktrxer_packet *packet, const struct ktrxer_packet_setup *setup)
+int32_t ktrxer_packet_open(struct ktrxer_packet *packet, int32_t descriptor, const struct ktrxer_packet_setup *setup)
 {
 	int result;
 
 	memset(packet, 0, sizeof(*packet));
-	packet->descriptor = socket(AF_PACKET,
-				    (setup->link_header ? SOCK_RAW : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (packet->descriptor < 0)
-		return -errno;
+	packet->descriptor = descriptor;
 	result = prepare(packet, setup);
 	if (result)
 		ktrxer_packet_close(packet);

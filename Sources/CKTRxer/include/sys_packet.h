@@ -14,7 +14,6 @@
 struct ktrxer_packet_setup {
 	uint32_t interface_index;
 	uint32_t ethertype; /* host order: 0x0800 or 0x86DD; only such packets are received */
-	uint32_t link_header; /* 1: frames start with the link header; 0: with the IP header */
 	uint32_t receive_slots; /* powers of two */
 	uint32_t receive_slot_size; /* bytes with the kernel's header; a power of two, 256 or more */
 	uint32_t send_slots;
@@ -60,10 +59,13 @@ enum ktrxer_slot_state {
 	KTRXER_SLOT_REFUSED, /* the kernel found the frame malformed */
 };
 
-/* 0 when this process may open packet sockets here, else -errno. */
-int32_t ktrxer_packet_permitted(void);
-/* Opens, maps and binds. 0 or -errno, then nothing is left open. */
-int32_t ktrxer_packet_open(struct ktrxer_packet *packet, const struct ktrxer_packet_setup *setup);
+/*
+ * A packet socket that neither sends nor receives yet. A descriptor or -errno, such as -EPERM. Closing it makes the
+ * kernel wait for its other processors, tens of milliseconds.
+ */
+int32_t ktrxer_packet_socket(uint32_t link_header);
+/* Maps and binds a socket of the same `link_header`, and owns it: closed on failure. 0 or -errno. Waits as closing does, twice. */
+int32_t ktrxer_packet_open(struct ktrxer_packet *packet, int32_t descriptor, const struct ktrxer_packet_setup *setup);
 void ktrxer_packet_close(struct ktrxer_packet *packet);
 
 /* Bytes of frame that fit a send slot, and where they go. */

@@ -15,7 +15,7 @@ int32_t ktrxer_write_all(int32_t descriptor, const void *bytes, uint32_t count);
 /* Ends the process, without running anything else. */
 void ktrxer_exit(int32_t status) __attribute__((noreturn));
 
-/* Fills with random bytes from the kernel; never blocks for long after boot. */
+/* Fills with random bytes for tokens and the like, never waiting for randomness; not for secrets. */
 void ktrxer_random(void *bytes, uint32_t count);
 
 #endif

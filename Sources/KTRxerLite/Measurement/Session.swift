@@ -34,6 +34,7 @@ public final class Session {
 
     private var stage = Stage.new
     private var route: Route?
+    private var packetSocket: PacketSocket?
     private var failure: ProbeError?
     private let pacer: Pacer
     private let frames: (any FrameObserver)?
@@ -53,7 +54,9 @@ public final class Session {
     /// Probes are handed to the transport so long before their launch, ns.
     private static let submitAhead: Int64 = 20_000_000
     /// From the moment that everything is ready to the first launch, ns: time to build the frames.
-    private static let startDelay: Int64 = 2_000_000
+    private static let startDelay: Int64 = 500_000
+    /// The same for each further probe of a train, which may have to leave at once.
+    private static let startDelayPerProbe: Int64 = 20_000
     private static let stepThreshold: UInt64 = 1_000_000
 
     /// - Parameters:
@@ -184,12 +187,11 @@ public final class Session {
             return
         }
         do throws(ProbeError) {
-            let permitted = ktrxer_packet_permitted()
-            guard permitted == 0 else { throw .fromSystem(Int64(permitted), during: .openPacketSocket) }
             let route = try Route.lookup(
                 destination: address, source: options.source, interface: options.interface)
             if route.isLocal { throw .unsupported(.loopback) }
             if !route.linkType.hasFrameFormat { throw .unsupported(.linkType) }
+            packetSocket = try PacketSocket(linkHeader: route.linkHeaderLength > 0)
             self.route = route
             if route.needsResolution {
                 let resolution = NeighbourResolution(route: route)
@@ -259,7 +261,7 @@ public final class Session {
     }
 
     private func openPacket(_ route: Route, now: Int64) throws(ProbeError) {
-        guard let address else { throw .noRoute }
+        guard let address, let packetSocket else { throw .noRoute }
         let flow = makeFlow(address)
         let probes: Int
         let burst: Int
@@ -271,7 +273,7 @@ public final class Session {
         let transport: PacketTransport
         do throws(ProbeError) {
             transport = try PacketTransport(
-                flow: flow, route: route, probeCount: probes, burst: burst, observer: frames)
+                flow: flow, socket: packetSocket, route: route, probeCount: probes, burst: burst, observer: frames)
         } catch {
             guard options.transport == .auto && error.leavesSockets else { throw error }
             try openSocket(address, now: now)
@@ -305,7 +307,8 @@ public final class Session {
     }
 
     private func begin(_ transport: any Transport, now: Int64) {
-        let start = ktrxer_clock_monotonic() + Self.startDelay
+        var start = ktrxer_clock_monotonic() + Self.startDelay
+        if options.kind == .train { start += min(Int64(options.count) * Self.startDelayPerProbe, 10_000_000) }
         let measurement: any Measurement
         switch options.kind {
         case .ping: measurement = Ping(options: options, destination: transport.flow.destination, start: start)

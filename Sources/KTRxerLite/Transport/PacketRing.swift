@@ -2,6 +2,27 @@
 // The mapped rings of one AF_PACKET socket, owned and sized.
 import CKTRxer
 
+/// A packet socket that neither sends nor receives yet: the proof that this process may have one.
+final class PacketSocket {
+    private var descriptor: Int32
+
+    init(linkHeader: Bool) throws(ProbeError) {
+        descriptor = ktrxer_packet_socket(linkHeader ? 1 : 0)
+        guard descriptor >= 0 else { throw .fromSystem(Int64(descriptor), during: .openPacketSocket) }
+    }
+
+    deinit {
+        ktrxer_close(descriptor)
+    }
+
+    /// The descriptor, which the caller then owns.
+    func take() -> Int32 {
+        let taken = descriptor
+        descriptor = -1
+        return taken
+    }
+}
+
 /// Owns the socket and its map; closed with its last reference.
 final class PacketRing {
     let packet: UnsafeMutablePointer<ktrxer_packet>
@@ -10,14 +31,13 @@ final class PacketRing {
     private static let slotOverhead = 96
 
     init(
-        route: Route, filter: [UInt64], frameLength: Int, sendSlots: Int, receiveSlots: Int
+        socket: PacketSocket, route: Route, filter: [UInt64], frameLength: Int, sendSlots: Int, receiveSlots: Int
     ) throws(ProbeError) {
         packet = .allocate(capacity: 1)
         packet.initialize(to: ktrxer_packet())
         var setup = ktrxer_packet_setup()
         setup.interface_index = UInt32(route.interfaceIndex)
         setup.ethertype = route.source.family == .ipv4 ? 0x0800 : 0x86DD
-        setup.link_header = route.linkHeaderLength > 0 ? 1 : 0
         setup.receive_slots = Self.powerOfTwo(receiveSlots, within: 16, 512)
         // A whole frame of the usual size: ICMP extensions come after the quoted packet.
         setup.receive_slot_size = 2048
@@ -26,7 +46,7 @@ final class PacketRing {
         setup.filter_length = UInt32(filter.count)
         let result = filter.withUnsafeBufferPointer { code in
             setup.filter = code.baseAddress
-            return ktrxer_packet_open(packet, &setup)
+            return ktrxer_packet_open(packet, socket.take(), &setup)
         }
         guard result == 0 else {
             packet.deallocate()

@@ -24,11 +24,13 @@ public final class PacketTransport: Transport {
 
     /// Opens the rings of one flow on the route's interface.
     /// - Parameters:
+    ///   - socket: of the route's link type; taken over.
     ///   - route: with the next hop's MAC address where the link has them.
     ///   - probeCount: how many probes will be submitted; sizes the rings.
     ///   - burst: how many of them may leave back to back.
-    public init(
-        flow asked: Flow, route: Route, probeCount: Int, burst: Int, observer: (any FrameObserver)?
+    init(
+        flow asked: Flow, socket: PacketSocket, route: Route, probeCount: Int, burst: Int,
+        observer: (any FrameObserver)?
     ) throws(ProbeError) {
         guard route.linkType != .loopback && !route.isLocal else { throw .unsupported(.loopback) }
         guard route.linkType.hasFrameFormat else { throw .unsupported(.linkType) }
@@ -42,7 +44,8 @@ public final class PacketTransport: Transport {
         }
         do throws(ProbeError) {
             ring = try PacketRing(
-                route: route, filter: AnswerFilter.make(flow: flow), frameLength: length + route.linkHeaderLength,
+                socket: socket, route: route, filter: AnswerFilter.make(flow: flow),
+                frameLength: length + route.linkHeaderLength,
                 sendSlots: probeCount, receiveSlots: max(burst, min(probeCount, 32)))
         } catch {
             ktrxer_close(reservation)
