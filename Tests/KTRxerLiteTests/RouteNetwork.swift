@@ -42,6 +42,27 @@ final class RouteNetwork {
             ip -n $P address add 2001:db8::1/64 dev eth0 nodad
             ip -n $P address add fe80::1/64 dev eth0 nodad
             """, sourceLocation: sourceLocation)
+        try settle("eth0", "2001:db8::2", sourceLocation: sourceLocation)
+        try settle("eth0", "fe80::2", sourceLocation: sourceLocation)
+    }
+
+    /// Waits until one of the home host's links has its carrier, and an IPv6 address of it its route.
+    func settle(
+        _ interface: String, _ address: String, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        try wait(
+            until: """
+                ip -n $H link show \(interface) | grep -q 'state UP' &&
+                    ip -n $H -6 route show table local | grep -q '^local \(address) dev \(interface)'
+                """, sourceLocation: sourceLocation)
+    }
+
+    /// Waits until a condition, in shell, holds: what follows from a link's going up or down, the kernel does some
+    /// time after the command.
+    func wait(until condition: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
+        try shell(
+            "for i in $(seq 200); do if \(condition); then exit 0; fi; sleep 0.05; done; exit 1",
+            sourceLocation: sourceLocation)
     }
 
     deinit {
