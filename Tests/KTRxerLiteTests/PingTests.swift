@@ -93,6 +93,17 @@ import Testing
         #expect(Tally(ping.records) == Tally(answered: 4, reordered: 1, late: 1))
     }
 
+    @Test func anAnswerAtTheTimeoutIsInTime() {
+        let ping = ping(.ping(count: 2, timeout: 500 * millisecond))
+        let path = SimulatedPath { .echo(500 * millisecond + Int64($0.sequence)) }
+        path.run(ping)
+        #expect(ping.records.map(\.roundTrip) == [500 * millisecond, nil])
+        #expect(Tally(ping.records) == Tally(answered: 1, lost: 1))
+        let slower = self.ping(.ping(count: 2, gap: 100 * millisecond, timeout: 500 * millisecond))
+        SimulatedPath { .echo($0.sequence == 0 ? 500 * millisecond + 1 : 500 * millisecond) }.run(slower)
+        #expect(slower.records.map(\.late) == [true, false])
+    }
+
     @Test func anAnswerHeardLateButArrivedInTimeIsNotLate() {
         let ping = ping(.ping(count: 3, timeout: 500 * millisecond))
         let path = SimulatedPath { _ in

@@ -104,6 +104,16 @@ import Testing
         #expect(Tally(trace.records) == Tally(answered: 12))
     }
 
+    @Test func aSilentHopBelowTheFarthestIsNotWaitedForInFull() {
+        let trace = TraceBench.trace { $0.maxHops = 4 }
+        let path = SimulatedPath {
+            $0.ttl == 2 ? .lost : .onPath($0, roundTrips: TraceBench.evenPath(hops: 9, last: 90 * millisecond))
+        }
+        path.run(trace)
+        #expect(trace.end == .maxHops)
+        #expect(path.now == path.launches.last { $0.ttl == 2 }!.at + 250 * millisecond)
+    }
+
     @Test func theWholeRangeOfTTLs() {
         let trace = TraceBench.trace {
             $0.maxHops = 255
@@ -172,6 +182,20 @@ import Testing
         path.run(trace)
         #expect(trace.end == .unreachable)
         #expect(trace.hops.count == 6)
+    }
+
+    @Test func aRefusalKnownBeforeANearerOneWasPassed() {
+        let trace = TraceBench.trace { $0.probesPerHop = 1 }
+        // The probe of hop 2 is refused, and all beyond hop 5, long before the others answer.
+        let path = SimulatedPath {
+            if $0.ttl == 2 { return refusal(2, code: 1) }
+            return $0.ttl > 5
+                ? refusal(5, code: 10) : .onPath($0, roundTrips: [65, 1, 60, 60, 60, 60].map { $0 * millisecond })
+        }
+        path.run(trace)
+        #expect(trace.end == .unreachable)
+        #expect(trace.hops.map(\.ttl) == [1, 2, 3, 4, 5, 6])
+        #expect(path.elapsed == 68 * millisecond)
     }
 
     @Test func theTargetsAnswerOutweighsARefusal() {

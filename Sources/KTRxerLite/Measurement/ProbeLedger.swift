@@ -22,9 +22,11 @@ struct ProbeLedger {
     /// keeps a transport that fails in that from holding a measurement for ever.
     static let completionGrace: Int64 = 5_000_000_000
 
-    init(target: IPAddress, timeout: Int64) {
+    /// - Parameter expected: how many probes there will be, if that is known: growing takes twice the memory.
+    init(target: IPAddress, timeout: Int64, expected: Int = 0) {
         self.target = target
         self.timeout = max(0, timeout)
+        records.reserveCapacity(expected)
     }
 
     /// Opens the record of a probe that will be launched at `launch`.

@@ -33,7 +33,7 @@ public class ProbeSeries: Measurement {
         count = min(max(0, options.count), Self.mostProbes)
         ttl = options.ttl
         settledFrom = count
-        ledger = ProbeLedger(target: destination, timeout: options.timeout)
+        ledger = ProbeLedger(target: destination, timeout: options.timeout, expected: count)
         if count == 0 { isFinished = true }
     }
 
