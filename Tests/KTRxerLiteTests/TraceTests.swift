@@ -119,6 +119,30 @@ struct TraceBench {
         #expect(trace.unneeded <= 12, "\(trace.unneeded)")
     }
 
+    @Test func noProbeIsMeantToLeaveBeforeItWasKnownToBeNeeded() {
+        let roundTrips = TraceBench.evenPath(hops: 12, last: 200 * millisecond)
+        let trace = TraceBench.trace()
+        let path = SimulatedPath { (7...10).contains($0.ttl) ? .lost : .onPath($0, roundTrips: roundTrips) }
+        var pauses = 0
+        var wantedSome = true
+        path.beforeStep = { measurement in
+            if let wanted = measurement.nextLaunch {
+                if !wantedSome {
+                    pauses += 1
+                    #expect(wanted >= path.now)
+                }
+                wantedSome = true
+            } else {
+                wantedSome = false
+            }
+        }
+        path.run(trace)
+        #expect(trace.end == .reached)
+        #expect(pauses >= 3)
+        // Nor was any wanted in a heap: each has its own instant.
+        #expect(Set(path.launches.map(\.at)).count == path.launches.count)
+    }
+
     @Test func thirtyHopsAreAllFound() {
         let roundTrips = TraceBench.evenPath(hops: 30, last: 300 * millisecond)
         let trace = TraceBench.trace()

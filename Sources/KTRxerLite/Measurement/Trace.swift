@@ -75,7 +75,7 @@ public final class Trace: Measurement {
     /// The lowest TTL at which the target answered, and at which an unreachable came from beyond all routers.
     private var targetHop: Int?
     private var blockedHop: Int?
-    /// When a farther hop last answered, CLOCK_MONOTONIC ns.
+    /// When the window last moved, or could have, CLOCK_MONOTONIC ns.
     private var progressAt: Int64 = 0
 
     private static let firstWindow = 8
@@ -120,7 +120,8 @@ public final class Trace: Measurement {
         return hops
     }
 
-    public var nextLaunch: Int64? { nextHop == nil ? nil : max(start, spacing.earliest) }
+    /// Never before the event that made a hop worth probing: it cannot have been meant to leave earlier.
+    public var nextLaunch: Int64? { nextHop == nil ? nil : max(start, spacing.earliest, progressAt) }
 
     public var launchPolicy: LaunchPolicy { .each }
 
@@ -168,6 +169,7 @@ public final class Trace: Measurement {
         guard !isFinished else { return }
         if now >= quietEnd {
             window = widestWindow
+            progressAt = now
         } else if now >= settledAt {
             finish(cancelled: false)
         }
