@@ -9,6 +9,7 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/net_tstamp.h>
+#include <linux/virtio_net.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -89,6 +90,14 @@ static int prepare(struct ktrxer_packet *packet, const struct ktrxer_packet_setu
 	result = attach_filter(fd, setup->filter, setup->filter_length);
 	if (!result)
 		result = set_number(fd, SOL_PACKET, PACKET_VERSION, TPACKET_V2);
+	/*
+	 * The kernel leaves what follows the link header in the ring's pages. Devices without such a header look for
+	 * the IP header in the packet's linear part (WireGuard refuses it otherwise): a prefix says how much goes there.
+	 */
+	if (!result && !setup->link_header) {
+		packet->prefix = sizeof(struct virtio_net_hdr);
+		result = set_number(fd, SOL_PACKET, PACKET_VNET_HDR, 1);
+	}
 	if (!result)
 		result = make_ring(fd, PACKET_RX_RING, setup->receive_slots, setup->receive_slot_size,
 				   &receive_bytes, &packet->receive_block);
@@ -120,9 +129,9 @@ static int prepare(struct ktrxer_packet *packet, const struct ktrxer_packet_setu
 	return 0;
 }
 
-int32_t ktrxer_packet_socket(uint32_t link_header)
+int32_t ktrxer_packet_socket(void)
 {
-	int fd = socket(AF_PACKET, (link_header ? SOCK_RAW : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -151,19 +160,24 @@ void ktrxer_packet_close(struct ktrxer_packet *packet)
 
 uint32_t ktrxer_packet_slot_capacity(const struct ktrxer_packet *packet)
 {
-	return packet->send_slot_size - SEND_DATA_OFFSET;
+	return packet->send_slot_size - SEND_DATA_OFFSET - packet->prefix;
 }
 
 uint8_t *ktrxer_packet_slot(const struct ktrxer_packet *packet, uint32_t slot)
 {
-	return (uint8_t *)send_slot(packet, slot) + SEND_DATA_OFFSET;
+	return (uint8_t *)send_slot(packet, slot) + SEND_DATA_OFFSET + packet->prefix;
 }
 
 void ktrxer_packet_mark(struct ktrxer_packet *packet, uint32_t slot, uint32_t length)
 {
 	struct tpacket2_hdr *header = send_slot(packet, slot);
 
-	header->tp_len = length;
+	if (packet->prefix) {
+		struct virtio_net_hdr prefix = { .hdr_len = (uint16_t)(length < 0xFFFF ? length : 0xFFFF) };
+
+		memcpy((uint8_t *)header + SEND_DATA_OFFSET, &prefix, sizeof(prefix));
+	}
+	header->tp_len = length + packet->prefix;
 	/* Pairs with the kernel's read barrier in __packet_get_status(): frame before status. */
 	__atomic_store_n(&header->tp_status, TP_STATUS_SEND_REQUEST, __ATOMIC_RELEASE);
 }
@@ -201,7 +215,6 @@ int32_t ktrxer_packet_peek(struct ktrxer_packet *packet, struct ktrxer_captured 
 	if (!(status & TP_STATUS_USER))
 		return 0;
 	from = (const struct sockaddr_ll *)((uint8_t *)header + TPACKET_ALIGN(sizeof(*header)));
-	/* Without a link header tp_mac equals tp_net (SOCK_DGRAM). */
 	start = header->tp_mac;
 	captured->frame = (uint8_t *)header + start;
 	captured->length = header->tp_snaplen;

@@ -290,9 +290,12 @@ func errors(inJob lines: String) -> [String] {
         #expect(
             errors(of: trace + " option first_hop 9\n option max_hops 8\n")
                 == ["f:5: first_hop is above max_hops; lower it or raise max_hops"])
+        #expect(errors(of: trace + " option protocol tcp\n option transport socket\n") == [])
         #expect(
-            errors(of: trace + " option protocol tcp\n option transport socket\n")
-                == ["f:6: a tcp trace needs the packet transport; set transport to packet or auto"])
+            errors(of: trace + " option size 9\n") == [
+                "f:5: the probes of a trace need a size of at least 10 bytes to be told apart"
+            ])
+        #expect(errors(of: trace + " option size 0\n option protocol tcp\n") == [])
         #expect(
             errors(of: trace + " option count 3\n")
                 == ["f:5: 'count' is an option of ping and train, this is a trace; remove it"])

@@ -18,6 +18,7 @@ struct ktrxer_packet_setup {
 	uint32_t receive_slot_size; /* bytes with the kernel's header; a power of two, 256 or more */
 	uint32_t send_slots;
 	uint32_t send_slot_size;
+	uint32_t link_header; /* 1: frames start with the link header; 0: with the IP header */
 	uint32_t filter_length; /* instructions */
 	/* Classic BPF: code << 48 | jump true << 40 | jump false << 32 | k. */
 	const uint64_t *filter;
@@ -34,6 +35,8 @@ struct ktrxer_packet {
 	uint32_t send_offset; /* where the send slots begin in the map */
 	uint32_t send_block; /* bytes of one send block; slots do not straddle blocks */
 	uint32_t receive_block;
+	uint32_t prefix; /* bytes of struct virtio_net_hdr before each frame in a send slot */
+	uint32_t reserved;
 	uint8_t *map;
 };
 
@@ -63,8 +66,8 @@ enum ktrxer_slot_state {
  * A packet socket that neither sends nor receives yet. A descriptor or -errno, such as -EPERM. Closing it makes the
  * kernel wait for its other processors, tens of milliseconds.
  */
-int32_t ktrxer_packet_socket(uint32_t link_header);
-/* Maps and binds a socket of the same `link_header`, and owns it: closed on failure. 0 or -errno. Waits as closing does, twice. */
+int32_t ktrxer_packet_socket(void);
+/* Maps and binds a socket, and owns it: closed on failure. 0 or -errno. Waits as closing does, twice. */
 int32_t ktrxer_packet_open(struct ktrxer_packet *packet, int32_t descriptor, const struct ktrxer_packet_setup *setup);
 void ktrxer_packet_close(struct ktrxer_packet *packet);
 

@@ -86,7 +86,9 @@ public final class Session {
     public var wakeAt: Int64 {
         switch stage {
         case .new: 0
-        case .ready, .finished: Int64.max
+        case .ready: Int64.max
+        // Whoever waits is to take the result.
+        case .finished: 0
         case .resolving(let resolution): resolution.wakeAt
         case .neighbour(let resolution): resolution.wakeAt
         case .running(let transport, let measurement):
@@ -191,7 +193,7 @@ public final class Session {
                 destination: address, source: options.source, interface: options.interface)
             if route.isLocal { throw .unsupported(.loopback) }
             if !route.linkType.hasFrameFormat { throw .unsupported(.linkType) }
-            packetSocket = try PacketSocket(linkHeader: route.linkHeaderLength > 0)
+            packetSocket = try PacketSocket()
             self.route = route
             if route.needsResolution {
                 let resolution = NeighbourResolution(route: route)

@@ -6,8 +6,8 @@ import CKTRxer
 final class PacketSocket {
     private var descriptor: Int32
 
-    init(linkHeader: Bool) throws(ProbeError) {
-        descriptor = ktrxer_packet_socket(linkHeader ? 1 : 0)
+    init() throws(ProbeError) {
+        descriptor = ktrxer_packet_socket()
         guard descriptor >= 0 else { throw .fromSystem(Int64(descriptor), during: .openPacketSocket) }
     }
 
@@ -28,7 +28,7 @@ final class PacketRing {
     let packet: UnsafeMutablePointer<ktrxer_packet>
 
     /// Bytes in front of a frame in a slot: the kernel's header and alignment, generously.
-    private static let slotOverhead = 96
+    private static let slotOverhead = 128
 
     init(
         socket: PacketSocket, route: Route, filter: [UInt64], frameLength: Int, sendSlots: Int, receiveSlots: Int
@@ -43,6 +43,7 @@ final class PacketRing {
         setup.receive_slot_size = 2048
         setup.send_slots = Self.powerOfTwo(sendSlots, within: 2, 1024)
         setup.send_slot_size = Self.powerOfTwo(frameLength + Self.slotOverhead, within: 256, 131_072)
+        setup.link_header = route.linkHeaderLength > 0 ? 1 : 0
         setup.filter_length = UInt32(filter.count)
         let result = filter.withUnsafeBufferPointer { code in
             setup.filter = code.baseAddress

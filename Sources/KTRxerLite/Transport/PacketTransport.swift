@@ -24,7 +24,7 @@ public final class PacketTransport: Transport {
 
     /// Opens the rings of one flow on the route's interface.
     /// - Parameters:
-    ///   - socket: of the route's link type; taken over.
+    ///   - socket: taken over.
     ///   - route: with the next hop's MAC address where the link has them.
     ///   - probeCount: how many probes will be submitted; sizes the rings.
     ///   - burst: how many of them may leave back to back.

@@ -274,6 +274,8 @@ public final class SocketTransport: Transport {
             guard token == flow.token, sequence <= 0xFFFF, echoed == nil || echoed == sequence else { return nil }
             return (sequence, true)
         }
+        // A reply without the cookie that the probe had is not to our probe; a router may quote as little as it likes.
+        if !isError && flow.payloadLength >= 8 { return nil }
         if let echoed { return (echoed, true) }
         return unanswered.count == 1 ? (unanswered[0], false) : nil
     }

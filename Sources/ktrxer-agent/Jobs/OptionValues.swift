@@ -12,7 +12,8 @@ enum OptionError: Error {
     case portWithoutPorts
     case hopsReversed
     case sourceFamily
-    case tcpTraceOverSockets
+    /// Too little room for what tells the probes of a trace, or UDP probes, apart.
+    case traceTooSmall, udpTooSmall
 
     /// The option to point at, if there is one.
     var option: MeasurementOption? {
@@ -22,7 +23,7 @@ enum OptionError: Error {
         case .portWithoutPorts: .port
         case .hopsReversed: .firstHop
         case .sourceFamily: .source
-        case .tcpTraceOverSockets: .transport
+        case .traceTooSmall, .udpTooSmall: .size
         }
     }
 
@@ -49,8 +50,10 @@ enum OptionError: Error {
         case .hopsReversed: text.append(text: "first_hop is above max_hops; lower it or raise max_hops")
         case .sourceFamily:
             text.append(text: "the source address is not of the family asked for; change one of them")
-        case .tcpTraceOverSockets:
-            text.append(text: "a tcp trace needs the packet transport; set transport to packet or auto")
+        case .traceTooSmall:
+            text.append(text: "the probes of a trace need a size of at least 10 bytes to be told apart")
+        case .udpTooSmall:
+            text.append(text: "UDP probes need a size of at least 8 bytes to be told apart")
         }
     }
 }
@@ -218,8 +221,9 @@ extension OptionTable {
         if options.proto == .icmp && given.contains(.port) { return .portWithoutPorts }
         if options.kind == .trace {
             if options.firstHop > options.maxHops { return .hopsReversed }
-            if options.proto == .tcpSyn && options.transport == .socket { return .tcpTraceOverSockets }
+            if options.proto != .tcpSyn && options.size < 10 { return .traceTooSmall }
         }
+        if options.proto == .udp && options.size < 8 { return .udpTooSmall }
         if let source = options.source {
             let family: FamilyPreference = source.family == .ipv4 ? .ipv4 : .ipv6
             if options.family != .any && options.family != family { return .sourceFamily }
