@@ -345,9 +345,9 @@ public final class Session {
             var launch = wanted
             switch policy {
             case .placed: break
-            case .each: launch = pacer.earliest(at: wanted)
+            case .each: launch = pacer.earliest(at: max(wanted, now))
             case .run(let count, let gap):
-                guard let first = pacer.earliestRun(count: count, at: wanted, gap: gap) else {
+                guard let first = pacer.earliestRun(count: count, at: max(wanted, now), gap: gap) else {
                     measurement.cancel(now: now)
                     failure = .aboveCeiling
                     return

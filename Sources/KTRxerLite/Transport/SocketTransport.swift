@@ -26,6 +26,8 @@ public final class SocketTransport: Transport {
     private var departed: [Departed] = []
     private var events = EventQueue()
     private var clock = ClockMapping()
+    /// The probe that is being sent; reading answers between two attempts must not touch it.
+    private var outgoing: [UInt8]
     private var buffer: [UInt8]
     private var nextKey: UInt32 = 0
     private var kernelStamps: Bool?
@@ -62,6 +64,7 @@ public final class SocketTransport: Transport {
         self.flow = flow
         mtu = name.mtu == 0 ? 1500 : Int(name.mtu)
         sourceAddress = SocketSetup.address(name.source, family: flow.destination.family)
+        outgoing = [UInt8](repeating: 0, count: ProbePacket.length(flow: flow))
         buffer = [UInt8](repeating: 0, count: max(2048, ProbePacket.length(flow: flow) + 64))
         opened = ktrxer_clock_monotonic()
         let length = ProbePacket.length(flow: flow)
@@ -126,7 +129,7 @@ public final class SocketTransport: Transport {
     private func send(_ probe: Probe) {
         var length = 0
         var fits = true
-        buffer.withUnsafeMutableBytes { raw in
+        outgoing.withUnsafeMutableBytes { raw in
             var bytes = raw.mutableBytes
             do throws(FrameError) {
                 length = try ProbePacket.build(flow: flow, source: sourceAddress, probe: probe, into: &bytes, at: 0)
@@ -144,7 +147,7 @@ public final class SocketTransport: Transport {
         repeat {
             attempts += 1
             handedOver = ktrxer_clock_monotonic()
-            result = buffer.withUnsafeBytes { bytes in
+            result = outgoing.withUnsafeBytes { bytes in
                 ktrxer_socket_send(
                     descriptor, UInt32(flow.destination.family.rawValue), bytes.baseAddress! + kernelHeaderLength,
                     UInt32(length - kernelHeaderLength), UInt32(probe.ttl))
@@ -276,8 +279,32 @@ public final class SocketTransport: Transport {
         }
         // A reply without the cookie that the probe had is not to our probe; a router may quote as little as it likes.
         if !isError && flow.payloadLength >= 8 { return nil }
-        if let echoed { return (echoed, true) }
+        if let echoed {
+            // A quote without the cookie has at least the checksum, which depends on it.
+            guard !isError || quotes(echoed) else { return nil }
+            return (echoed, true)
+        }
         return unanswered.count == 1 ? (unanswered[0], false) : nil
+    }
+
+    /// Whether the ICMP header in the buffer is that of our probe `sequence`, checksum included.
+    private func quotes(_ sequence: UInt32) -> Bool {
+        var probe = [UInt8](repeating: 0, count: ProbePacket.length(flow: flow))
+        var built = false
+        probe.withUnsafeMutableBytes { raw in
+            var bytes = raw.mutableBytes
+            do throws(FrameError) {
+                _ = try ProbePacket.build(
+                    flow: flow, source: sourceAddress, probe: Probe(sequence: sequence, launch: 0, ttl: 1),
+                    into: &bytes, at: 0)
+                built = true
+            } catch {
+                built = false
+            }
+        }
+        guard built else { return false }
+        for index in 0..<8 where probe[kernelHeaderLength + index] != buffer[index] { return false }
+        return true
     }
 
     private func word(at offset: Int) -> UInt32 {

@@ -49,7 +49,7 @@ final class AdHoc: SessionObserver {
         if command.json { return Console.output(RecordEncoder.encode(result: result, version: version)) }
         var text = ByteText()
         Report.finished(result, into: &text)
-        return Console.output(text)
+        return Console.report(text, of: result)
     }
 
     // MARK: SessionObserver

@@ -43,6 +43,13 @@ enum Console {
         message(line)
     }
 
+    /// Writes a report where it belongs: that of a measurement that could not be done is an error message.
+    @discardableResult
+    static func report(_ text: ByteText, of result: MeasurementResult) -> Bool {
+        guard result.error != nil && result.records.isEmpty else { return output(text) }
+        return text.withUnsafeBytes { ktrxer_write_all(2, $0.baseAddress, UInt32($0.count)) } == 0
+    }
+
     /// `WHAT: DETAIL`, as one message.
     static func message(_ what: ByteText, _ detail: StaticString) {
         var line = what

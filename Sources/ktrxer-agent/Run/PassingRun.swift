@@ -109,10 +109,8 @@ final class PassingRun {
         if prints {
             var text = ByteText()
             Report.whole(result, into: &text)
-            text.append(0x0A)
-            Console.output(text)
-        } else if let error = result.error, error == .cancelled {
-            return
+            if !result.records.isEmpty { text.append(0x0A) }
+            Console.report(text, of: result)
         }
     }
 }
