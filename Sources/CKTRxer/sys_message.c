@@ -20,28 +20,30 @@
 #define IPV6_RECVERR 25
 #endif
 
-static void store_address(struct ktrxer_message *message, const void *address)
+/* Reads a socket address into 16 bytes; returns 4, 6, or 0 when it is none. */
+static uint32_t read_address(const void *address, uint8_t *bytes, uint32_t *port)
 {
 	const struct sockaddr *any = address;
 
 	if (any->sa_family == AF_INET) {
 		const struct sockaddr_in *v4 = address;
 
-		message->family = 4;
-		memcpy(message->from, &v4->sin_addr, 4);
-		message->from_port = ntohs(v4->sin_port);
-	} else if (any->sa_family == AF_INET6) {
+		memcpy(bytes, &v4->sin_addr, 4);
+		*port = ntohs(v4->sin_port);
+		return 4;
+	}
+	if (any->sa_family == AF_INET6) {
 		const struct sockaddr_in6 *v6 = address;
 
-		message->from_port = ntohs(v6->sin6_port);
+		*port = ntohs(v6->sin6_port);
 		if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
-			message->family = 4;
-			memcpy(message->from, v6->sin6_addr.s6_addr + 12, 4);
-		} else {
-			message->family = 6;
-			memcpy(message->from, &v6->sin6_addr, 16);
+			memcpy(bytes, v6->sin6_addr.s6_addr + 12, 4);
+			return 4;
 		}
+		memcpy(bytes, &v6->sin6_addr, 16);
+		return 6;
 	}
+	return 0;
 }
 
 static void store_error(struct ktrxer_message *message, const struct cmsghdr *control)
@@ -64,8 +66,7 @@ static void store_error(struct ktrxer_message *message, const struct cmsghdr *co
 
 			memcpy(&offender, CMSG_DATA(control) + sizeof(error),
 			       length < sizeof(offender) ? length : sizeof(offender));
-			message->family = 0;
-			store_address(message, &offender);
+			message->family = read_address(&offender, message->from, &message->from_port);
 		}
 		/* ee_data of ICMP errors holds struct sock_ee_data_rfc4884: u16 len, u8 flags. */
 		{
@@ -127,8 +128,13 @@ int32_t ktrxer_message_receive(int32_t descriptor, int32_t error_queue, void *by
 		return -errno;
 	message->length = (uint32_t)length;
 	message->truncated = !!(header.msg_flags & MSG_TRUNC);
-	if (!error_queue)
-		store_address(message, &peer);
+	if (error_queue) {
+		uint32_t port;
+
+		message->destination_family = read_address(&peer, message->destination, &port);
+	} else {
+		message->family = read_address(&peer, message->from, &message->from_port);
+	}
 	for (entry = CMSG_FIRSTHDR(&header); entry; entry = CMSG_NXTHDR(&header, entry)) {
 		if (entry->cmsg_level == SOL_SOCKET && entry->cmsg_type == SCM_TIMESTAMPING) {
 			store_stamp(message, entry);

@@ -21,7 +21,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SMALL_INTERNET = ROOT / "examples" / "small-internet.sh"
-AGENT = ROOT / "build" / "x86_64" / "ktrxer-agent"
+# Another agent than the one that was just built: KTRXER_AGENT.
+AGENT = pathlib.Path(os.environ.get("KTRXER_AGENT") or ROOT / "build" / "x86_64" / "ktrxer-agent").resolve()
 CACHE = pathlib.Path(
     os.environ.get("KTRXER_CACHE")
     or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "ktrxer"
@@ -135,7 +136,10 @@ class VirtualBed(Bed):
                 env={"PATH": os.environ["PATH"], "TMPDIR": "/dev/shm", "HOME": str(self.folder)},
             )
         try:
-            self.run("echo 'nameserver 192.0.2.53' > /tmp/resolv.conf", node=None).check()
+            # No limit on ICMP errors here either: this one is of the whole kernel, not of a namespace.
+            self.run(
+                "echo 'nameserver 192.0.2.53' > /tmp/resolv.conf; echo 0 > /proc/sys/net/ipv4/route/error_cost", node=None
+            ).check()
             if internet:
                 # Links settle (addresses, queues) within a second or two of virtual time.
                 self.run("bash /bin/small-internet up bed && sleep 3", node=None).check()
@@ -144,6 +148,8 @@ class VirtualBed(Bed):
             raise
 
     def run(self, script, node="home", timeout=60):
+        if self._process.poll() is not None:
+            raise BedFailure("the guest has ended in an earlier test")
         self._count += 1
         number = self._count
         if node is not None:

@@ -10,6 +10,8 @@ CHECKS = [
     "-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE",
     # Each SYN of a flow is a probe of its own to us, and a retransmission to a TCP analysis.
     "-o", "tcp.analyze_sequence_numbers:FALSE",
+    # A probe's payload is random; it must not be taken for whatever protocol it happens to look like.
+    "-d", "udp.port==1-65535,data", "-d", "tcp.port==1-65535,data",
 ]
 BAD = (
     "_ws.malformed || _ws.expert.severity >= 8388608 || ip.checksum.status == 0 || udp.checksum.status == 0 || "
@@ -45,8 +47,9 @@ def assert_wellformed(path, among="frame"):
 
 
 @contextlib.contextmanager
-def capture(bed, name, node="home", interface="lan"):
-    """Captures what passes an interface meanwhile; yields the host's path of the pcap file."""
+def capture(bed, name, node="gw", interface="lan"):
+    """Captures what passes an interface meanwhile; yields the host's path of the pcap file. By default at the home
+    router's side of the LAN: frames that bypass the queueing discipline are not shown to captures where they leave."""
     bed.run(
         f"tcpdump -Z root -i {interface} -w {bed.inside}/{name}.pcap -U --immediate-mode "
         f"2> {bed.inside}/{name}.log & echo $! > {bed.inside}/{name}.pid; "

@@ -30,7 +30,8 @@ struct ktrxer_message {
 	uint32_t error; /* positive errno of an error message */
 	uint32_t key; /* transmit stamp: n-th send on this socket, from 0 */
 	uint32_t extension_offset; /* ICMP extensions (RFC 4884) within the bytes; 0: none */
-	uint32_t reserved;
+	uint32_t destination_family; /* ICMP error: of destination, 4 or 6; 0 unknown */
+	uint8_t destination[16]; /* ICMP error: where the quoted packet was going */
 	int64_t realtime; /* CLOCK_REALTIME ns from the kernel; 0: none */
 };
 

@@ -246,7 +246,8 @@ public final class SocketTransport: Transport {
             }
             let isError = UInt32(message.origin) == KTRXER_ORIGIN_ICMP.rawValue
             let length = min(Int(message.length), buffer.count)
-            guard let (sequence, certain) = sequence(length: length, isError: isError) else {
+            guard !isError || isAboutOurs(message), let (sequence, certain) = sequence(length: length, isError: isError)
+            else {
                 foreignAnswers += 1
                 return
             }
@@ -285,6 +286,15 @@ public final class SocketTransport: Transport {
             return (echoed, true)
         }
         return unanswered.count == 1 ? (unanswered[0], false) : nil
+    }
+
+    /// Whether an error is about a packet to our target. An ICMP socket is given those about any packet with its
+    /// identifier.
+    private func isAboutOurs(_ message: ktrxer_message) -> Bool {
+        guard message.destination_family == UInt32(flow.destination.family.rawValue) else {
+            return message.destination_family == 0
+        }
+        return SocketSetup.address(message.destination, family: flow.destination.family) == flow.destination
     }
 
     /// Whether the ICMP header in the buffer is that of our probe `sequence`, checksum included.

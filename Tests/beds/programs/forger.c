@@ -3,7 +3,7 @@
 // answers that look right but for one thing: another token, identifier, port, sequence or address, a missing
 // cookie, a wrong checksum. They reach the prober before the true answer. A prober that believes any of them
 // reports a time that is too short. Stays in the background.
-//   forger INTERFACE
+//   forger INTERFACE [NUMBER]    all lies, or only the one of that number, counted from 0 for each probe
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
@@ -23,7 +23,7 @@ struct probe {
 	int header_length, inner_length, six, protocol;
 };
 
-static int raw4, raw6;
+static int raw4, raw6, only = -1, told;
 
 static uint32_t sum(const uint8_t *bytes, int length, uint32_t total)
 {
@@ -42,6 +42,8 @@ static void answer(const struct probe *probe, int protocol, uint8_t *body, int l
 	uint8_t *checksum = body + checksum_at[protocol];
 	uint32_t total = 0;
 
+	if (told++ != only && only >= 0)
+		return;
 	memcpy(packet + first, probe->header + first + address, address);
 	memcpy(packet + first + address, probe->header + first, address);
 	packet[first + address - 1] ^= stranger;
@@ -185,6 +187,7 @@ static void lie(const uint8_t *packet, int length)
 {
 	struct probe probe = { .header = packet, .six = packet[0] >> 4 == 6 };
 
+	told = 0;
 	probe.header_length = probe.six ? 40 : (packet[0] & 15) * 4;
 	probe.inner = packet + probe.header_length;
 	probe.inner_length = length - probe.header_length;
@@ -208,8 +211,10 @@ int main(int count, char **arguments)
 	static uint8_t packet[65536];
 	int fd = socket(AF_PACKET, SOCK_DGRAM, htons(ETH_P_ALL)), on = 1;
 
-	if (count != 2)
+	if (count < 2)
 		return 64;
+	if (count > 2)
+		only = atoi(arguments[2]);
 	raw4 = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
 	raw6 = socket(AF_INET6, SOCK_RAW, IPPROTO_RAW);
 	place.sll_ifindex = if_nametoindex(arguments[1]);
