@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <resolv.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -50,7 +52,83 @@ static int look_up(const char *name, int family, struct addrinfo **list)
 	return getaddrinfo(name, NULL, &hints, list);
 }
 
-static uint8_t failure_status(int error)
+/* One after the other, for so long each: the C library has waited its own time before. */
+enum { SERVERS = 3, PATIENCE = 700 };
+
+/* A socket connected to a name server, given as text; the question has been sent. */
+static int ask_server(const char *server, const uint8_t *question, int length)
+{
+	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_DGRAM };
+	struct addrinfo *where;
+	int fd;
+
+	if (getaddrinfo(server, "53", &hints, &where))
+		return -1;
+	fd = socket(where->ai_family, SOCK_DGRAM, 0);
+	if (fd >= 0 && (connect(fd, where->ai_addr, where->ai_addrlen) || send(fd, question, (size_t)length, 0) < 0)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Whether any answer comes, whatever it says. */
+static int answers(const char *server, const uint8_t *question, int length)
+{
+	struct pollfd wait = { .fd = ask_server(server, question, length), .events = POLLIN };
+	uint8_t answer[12];
+
+	return wait.fd >= 0 && poll(&wait, 1, PATIENCE) > 0 && recv(wait.fd, answer, sizeof(answer), 0) > 2 &&
+	       memcmp(answer, question, 2) == 0;
+}
+
+/* The next name server of /etc/resolv.conf; NULL at its end. */
+static const char *next_server(char **rest)
+{
+	static const char key[] = { 'n', 'a', 'm', 'e', 's', 'e', 'r', 'v', 'e', 'r' };
+
+	while (**rest) {
+		char *line = *rest, *end = strchrnul(line, '\n');
+
+		*rest = *end ? end + 1 : end;
+		*end = 0;
+		if (strncmp(line, key, sizeof(key)))
+			continue;
+		line += sizeof(key);
+		while (*line == ' ' || *line == '\t')
+			line++;
+		for (end = line; *end > ' '; end++)
+			;
+		*end = 0;
+		return line;
+	}
+	return NULL;
+}
+
+/* Why no name server helped: some C libraries take a failing one and a silent one for the same. */
+static uint8_t server_status(const char *name)
+{
+	uint8_t question[300];
+	char text[2048] = "", *rest = text;
+	int length = res_mkquery(0, name, 1, 1, NULL, 0, NULL, question, sizeof(question));
+	int file = open("/etc/resolv.conf", O_RDONLY);
+	int found = 0;
+
+	if (length < 0)
+		return KTRXER_RESOLVE_NOT_FOUND;
+	/* What a longer file has beyond stays unread, and the rest of `text` is zero. */
+	if (file >= 0 && read(file, text, sizeof(text) - 1) < 0)
+		text[0] = 0;
+	for (const char *server; found < SERVERS && (server = next_server(&rest)); found++)
+		if (answers(server, question, length))
+			return KTRXER_RESOLVE_FAILED;
+	if (found)
+		return KTRXER_RESOLVE_SILENT;
+	/* Where C libraries look without it. */
+	return answers("127.0.0.1", question, length) ? KTRXER_RESOLVE_FAILED : KTRXER_RESOLVE_NO_SERVER;
+}
+
+static uint8_t failure_status(const char *name, int error)
 {
 	switch (error) {
 	case EAI_NONAME:
@@ -61,6 +139,9 @@ static uint8_t failure_status(int error)
 	case EAI_ADDRFAMILY:
 #endif
 		return KTRXER_RESOLVE_NOT_FOUND;
+	case EAI_AGAIN:
+	case EAI_FAIL:
+		return server_status(name);
 	default:
 		return KTRXER_RESOLVE_FAILED;
 	}
@@ -72,7 +153,7 @@ static void resolve(const char *name, int family, struct ktrxer_resolve_answer *
 	int error = look_up(name, family, &list);
 
 	if (error) {
-		answer->status = failure_status(error);
+		answer->status = failure_status(name, error);
 		/* C libraries differ in what they say of a name without an address of this family. */
 		if (answer->status == KTRXER_RESOLVE_NOT_FOUND && family != AF_UNSPEC &&
 		    look_up(name, AF_UNSPEC, &list) == 0)

@@ -49,9 +49,14 @@ public enum ProbeError: Error, Equatable, Sendable {
     case noSourceAddress
     /// Nobody answered ARP or neighbour solicitations for the next hop.
     case gatewayUnresolved
+    /// There is no such name, or it has no address.
     case nameNotFound
-    /// The name service did not answer.
+    /// A name server answered that it could not find out.
     case nameServiceFailed
+    /// No name server answered.
+    case nameServersSilent
+    /// None is configured.
+    case noNameServer
     /// The target has no address of the family asked for.
     case wrongFamily
     /// The packet would be `size` bytes at a link MTU of `mtu`.
@@ -88,6 +93,8 @@ extension ProbeError {
         case .gatewayUnresolved: "gateway_unresolved"
         case .nameNotFound: "name_not_found"
         case .nameServiceFailed: "name_service_failed"
+        case .nameServersSilent: "name_servers_silent"
+        case .noNameServer: "no_name_server"
         case .wrongFamily: "wrong_family"
         case .tooLarge: "too_large"
         case .unsupported: "unsupported"
@@ -124,15 +131,19 @@ extension ProbeError {
         case .noInterface: text.append(text: "no such interface; check its name (ip link)")
         case .interfaceDown: text.append(text: "the interface is down; bring it up (ip link set … up)")
         case .interfaceNeeded:
-            text.append(text: "a link-local target needs its interface; name it (--interface)")
+            text.append(text: "a link-local target needs its interface; write it behind the address (fe80::1%eth0)")
         case .noSourceAddress:
             text.append(text: "this host has no such source address; check the addresses (ip address)")
         case .gatewayUnresolved:
             text.append(text: "the next hop does not answer ARP or neighbour discovery; ")
             text.append(text: "check the cable and its address")
-        case .nameNotFound: text.append(text: "the name does not resolve; check its spelling")
+        case .nameNotFound: text.append(text: "there is no such name, or it has no address; check its spelling")
         case .nameServiceFailed:
-            text.append(text: "no answer from the name servers; check /etc/resolv.conf")
+            text.append(text: "the name server failed to look the name up; try again later or another server")
+        case .nameServersSilent:
+            text.append(text: "no name server answers; check the network, and the servers in /etc/resolv.conf")
+        case .noNameServer:
+            text.append(text: "no name server is known; add a nameserver line to /etc/resolv.conf, or give an address")
         case .wrongFamily: text.append(text: "the target has no address of the family asked for")
         case .tooLarge(let size, let mtu):
             text.append(text: "a packet of ")

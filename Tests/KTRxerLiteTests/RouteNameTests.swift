@@ -142,9 +142,13 @@ struct RouteNameServerTests {
     @Test func serverThatIsSilent() throws {
         try withNameServer { () throws in
             let (state, elapsed) = try resolve("mute.test", timeout: 300_000_000)
-            #expect(state == .failed(.nameServiceFailed))
+            #expect(state == .failed(.nameServersSilent))
             #expect(elapsed >= 300_000_000 && elapsed < 4_500_000_000)
         }
+    }
+
+    @Test func noServerThere() throws {
+        #expect(try resolve("both.test").state == .failed(.nameServersSilent))
     }
 
     @Test func droppedEarlyLeavesNoProcess() throws {

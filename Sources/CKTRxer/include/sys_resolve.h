@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Names to addresses with the C library's resolver (/etc/hosts, DNS), in a child process, because getaddrinfo
- * blocks for as long as the name servers are silent.
+ * blocks for as long as the name servers are silent. Why it failed it does not tell: they are asked once more.
  */
 #ifndef KTRXER_SYS_RESOLVE_H
 #define KTRXER_SYS_RESOLVE_H
@@ -12,7 +12,9 @@ enum ktrxer_resolve_status {
 	KTRXER_RESOLVE_OK = 0,
 	KTRXER_RESOLVE_NOT_FOUND, /* the name servers say that there is no such name, or it has no address */
 	KTRXER_RESOLVE_WRONG_FAMILY, /* it has addresses, but none of the family asked for */
-	KTRXER_RESOLVE_FAILED, /* no answer from the name servers, or another failure */
+	KTRXER_RESOLVE_FAILED, /* the name servers answered that they could not find out (SERVFAIL, REFUSED, …) */
+	KTRXER_RESOLVE_SILENT, /* no name server answered, or could be reached */
+	KTRXER_RESOLVE_NO_SERVER, /* /etc/resolv.conf is missing or names none, and there is none on this host */
 };
 
 enum { KTRXER_RESOLVE_MAXIMUM = 8 };

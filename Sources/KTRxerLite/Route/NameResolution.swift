@@ -10,7 +10,8 @@ public final class NameResolution {
         case pending
         /// At least one address, of the family asked for, best first (RFC 6724); at most 8.
         case resolved([IPAddress])
-        /// `nameNotFound`, `nameServiceFailed`, `wrongFamily`, or what the system said.
+        /// `nameNotFound`, `nameServiceFailed`, `nameServersSilent`, `noNameServer`, `wrongFamily`, or what the
+        /// system said.
         case failed(ProbeError)
     }
 
@@ -28,7 +29,7 @@ public final class NameResolution {
     /// - Parameters:
     ///   - name: a literal address or a host name, bytes without NUL.
     ///   - family: which addresses will do.
-    ///   - timeout: how long the name servers are waited for, ns; then it is `nameServiceFailed`.
+    ///   - timeout: how long the name servers are waited for, ns; then it is `nameServersSilent`.
     public init(name: ByteText, family: FamilyPreference = .any, timeout: Int64 = 10_000_000_000) {
         state = .pending
         if let address = IPAddress(text: name) {
@@ -77,7 +78,7 @@ public final class NameResolution {
         if result > 0 {
             decide(outcome(of: answer))
         } else if result < 0 || now >= wakeAt {
-            decide(.failed(.nameServiceFailed))
+            decide(.failed(result < 0 ? .nameServiceFailed : .nameServersSilent))
         }
     }
 
@@ -86,6 +87,8 @@ public final class NameResolution {
         case KTRXER_RESOLVE_OK.rawValue: break
         case KTRXER_RESOLVE_NOT_FOUND.rawValue: return .failed(.nameNotFound)
         case KTRXER_RESOLVE_WRONG_FAMILY.rawValue: return .failed(.wrongFamily)
+        case KTRXER_RESOLVE_SILENT.rawValue: return .failed(.nameServersSilent)
+        case KTRXER_RESOLVE_NO_SERVER.rawValue: return .failed(.noNameServer)
         default: return .failed(.nameServiceFailed)
         }
         var addresses: [IPAddress] = []

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// The server at the far end of a bed: UDP echo on port 7 and an open TCP port 80, IPv4 and IPv6 alike.
+// The server at the far end of a bed: UDP echo on port 7 and an open TCP port 80, IPv4 and IPv6 alike; and a name
+// server that knows no name.
 // Says one line when it is ready and then goes on in the background.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -39,23 +41,41 @@ static void echo(int fd)
 	sendmsg(fd, &message, 0);
 }
 
+// Of fail* it says that it failed, of refuse* that it will not tell, of mute* nothing, of others that there is none
+// (RFC 1035, 4.1.1).
+static void answer_name(int fd)
+{
+	char packet[512];
+	struct sockaddr_in6 from;
+	socklen_t from_length = sizeof(from);
+	ssize_t length = recvfrom(fd, packet, sizeof(packet), 0, (struct sockaddr *)&from, &from_length);
+
+	if (length < 17 || memcmp(packet + 13, "mute", 4) == 0)
+		return;
+	packet[2] = (char)0x81;
+	packet[3] = memcmp(packet + 13, "fail", 4) == 0 ? 2 : memcmp(packet + 13, "refu", 4) == 0 ? 5 : 3;
+	sendto(fd, packet, (size_t)length, 0, (struct sockaddr *)&from, from_length);
+}
+
 int main(void)
 {
-	int on = 1, udp = bound(SOCK_DGRAM, 7), tcp = bound(SOCK_STREAM, 80);
-	struct pollfd fds[2] = { { udp, POLLIN, 0 }, { tcp, POLLIN, 0 } };
+	int on = 1, udp = bound(SOCK_DGRAM, 7), tcp = bound(SOCK_STREAM, 80), names = bound(SOCK_DGRAM, 53);
+	struct pollfd fds[3] = { { udp, POLLIN, 0 }, { tcp, POLLIN, 0 }, { names, POLLIN, 0 } };
 
 	setsockopt(udp, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
 	if (listen(tcp, 64))
 		return 1;
-	puts("netserver: UDP echo on 7, TCP open on 80");
+	puts("netserver: UDP echo on 7, TCP open on 80, DNS on 53");
 	fflush(stdout);
 	if (daemon(0, 0))
 		return 1;
-	while (poll(fds, 2, -1) >= 0) {
+	while (poll(fds, 3, -1) >= 0) {
 		if (fds[0].revents)
 			echo(udp);
 		if (fds[1].revents)
 			close(accept(tcp, NULL, NULL));
+		if (fds[2].revents)
+			answer_name(names);
 	}
 	return 1;
 }
