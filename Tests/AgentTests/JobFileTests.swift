@@ -243,6 +243,17 @@ func errors(inJob lines: String) -> [String] {
         (" option flavour 3", "f:4: unknown option 'flavour', expected one that 'ktrxer-agent help' lists"),
         (" list target ''", "f:4: 'target' is '', expected an address or a host name"),
         (" list target -x", "f:4: 'target' is '-x', expected an address or a host name"),
+        (
+            " list target 2001:db8::1%eth0",
+            "f:4: 'target' is '2001:db8::1%eth0', expected a link-local address before the %; for others, use interface"
+        ),
+        (
+            " list target host%eth0",
+            "f:4: 'target' is 'host%eth0', expected a link-local address before the %; for others, use interface"
+        ),
+        (" list target fe80::1%", "f:4: 'target' is 'fe80::1%', expected an interface name after the %"),
+        (" list target fe80::1%a/b", "f:4: 'target' is 'fe80::1%a/b', expected an interface name after the %"),
+        (" list target %eth0", "f:4: 'target' is '%eth0', expected an address or a host name"),
         (" option count '1\n2'", "f:4: 'count' is '1\\x0a2', expected a whole number from 1 to 10000"),
     ])
     func errorsOfAJob(_ lines: String, _ expected: String) { #expect(errors(inJob: lines) == [expected]) }

@@ -77,6 +77,7 @@ private func measured(_ line: String, at location: SourceLocation = #_sourceLoca
     @Test func valuesMayHaveUnderlines() throws {
         #expect(string(try #require(measured("ping --interface=my_if h_1")).options.interface) == "my_if")
         #expect(try #require(measured("ping -- h_1 h-2")).targets.map(string) == ["h_1", "h-2"])
+        #expect(try #require(measured("ping fe80::1%br-lan.2 ff02::1%3")).targets.count == 2)
     }
 
     @Test func runAndCheck() throws {
@@ -129,6 +130,11 @@ private func measured(_ line: String, at location: SourceLocation = #_sourceLoca
         ("ping", "no target, expected an address or a host name: ktrxer-agent ping HOST"),
         ("train --json", "no target, expected an address or a host name: ktrxer-agent train HOST"),
         ("ping a/b", "target 'a/b', expected an address or a host name"),
+        (
+            "ping 192.0.2.1%eth0",
+            "target '192.0.2.1%eth0', expected a link-local address before the %; for others, use interface"
+        ),
+        ("ping fe80::1%eth:0", "target 'fe80::1%eth:0', expected an interface name after the %"),
         ("ping ''", "target '', expected an address or a host name"),
         ("ping -", "target '-', expected an address or a host name"),
         ("ping --coutn 3 h", "unknown option '--coutn', did you mean '--count'?"),

@@ -32,6 +32,9 @@ public final class Session {
     /// Bytes of each probe from the IP header on, once known.
     public private(set) var probeLength = 0
 
+    private let targetZone: TargetZone
+    /// By which probes have to leave; empty: the routing table's choice.
+    private var interface: ByteText
     private var stage = Stage.new
     private var route: Route?
     private var packetSocket: PacketSocket?
@@ -68,6 +71,8 @@ public final class Session {
         self.job = job
         self.target = target
         self.options = options
+        targetZone = TargetZone(target)
+        interface = options.interface
         self.pacer = pacer
         self.frames = frames
         self.observer = observer
@@ -157,7 +162,8 @@ public final class Session {
     }
 
     private func resolve(now: Int64) throws(ProbeError) {
-        let resolution = NameResolution(name: target, family: options.family)
+        if targetZone.zone != nil { interface = try targetZone.interfaceName() }
+        let resolution = NameResolution(name: targetZone.host, family: options.family)
         stage = .resolving(resolution)
         try resolving(resolution, now: now)
     }
@@ -190,7 +196,7 @@ public final class Session {
         }
         do throws(ProbeError) {
             let route = try Route.lookup(
-                destination: address, source: options.source, interface: options.interface)
+                destination: address, source: options.source, interface: interface)
             if route.isLocal { throw .unsupported(.loopback) }
             if !route.linkType.hasFrameFormat { throw .unsupported(.linkType) }
             packetSocket = try PacketSocket()
@@ -286,24 +292,24 @@ public final class Session {
 
     private func openSocket(_ address: IPAddress, now: Int64) throws(ProbeError) {
         if frames != nil { throw .unsupported(.pcapOverSockets) }
-        var interface = 0
-        if !options.interface.isEmpty || address.isLinkLocal {
+        var index = 0
+        if !interface.isEmpty || address.isLinkScope {
             // Some systems let nobody read routes; only a scope or a wish needs them.
             let route = try Route.lookup(
-                destination: address, source: options.source, interface: options.interface)
+                destination: address, source: options.source, interface: interface)
             self.route = route
-            interface = Int(route.interfaceIndex)
+            index = Int(route.interfaceIndex)
         }
+        // A zone goes into the address; binding to the device as well may take a privilege.
+        let bound = targetZone.zone == nil ? interface : []
         let flow = makeFlow(address)
         if options.proto == .tcpSyn {
             begin(
-                try SocketConnections(
-                    flow: flow, source: options.source, interface: options.interface, interfaceIndex: interface),
+                try SocketConnections(flow: flow, source: options.source, interface: bound, interfaceIndex: index),
                 now: now)
         } else {
             begin(
-                try SocketTransport(
-                    flow: flow, source: options.source, interface: options.interface, interfaceIndex: interface),
+                try SocketTransport(flow: flow, source: options.source, interface: bound, interfaceIndex: index),
                 now: now)
         }
     }

@@ -172,7 +172,7 @@ extension IPAddress {
 
     /// Names something on one link only: fe80::/10, and multicast of interface and link scope (RFC 4291,
     /// 2.7).
-    fileprivate var isLinkScope: Bool {
+    var isLinkScope: Bool {
         isLinkLocal || family == .ipv6 && isMulticast && (high >> 48) & 0xF <= 2
     }
 }

@@ -64,8 +64,9 @@ struct OptionsParser {
 
     private mutating func measure(_ kind: MeasurementKind) throws(UsageError) -> Command {
         if help { return .help(.measure(kind)) }
-        for target in operands where !TargetText.isValid(target) {
-            throw Self.error("target ", quoting: target, ", expected an address or a host name")
+        for target in operands {
+            guard let expected = TargetText.problem(target) else { continue }
+            throw Self.error("target ", quoting: target, ", expected ", expected)
         }
         if operands.isEmpty {
             throw Self.error("no target, expected an address or a host name: ktrxer-agent ", kind.name, " HOST")

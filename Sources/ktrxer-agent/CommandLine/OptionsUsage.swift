@@ -102,11 +102,14 @@ extension OptionsParser {
     }
 
     @inline(never)
-    static func error(_ before: StaticString, quoting quoted: ByteText, _ after: StaticString = "") -> UsageError {
+    static func error(
+        _ before: StaticString, quoting quoted: ByteText, _ after: StaticString = "", _ last: StaticString = ""
+    ) -> UsageError {
         var text = ByteText()
         text.append(text: before)
         text.append(quoted: quoted)
         text.append(text: after)
+        text.append(text: last)
         return UsageError(text: text)
     }
 }

@@ -191,10 +191,11 @@ struct JobFileParser {
         if section.targets.isEmpty {
             reportMissing("the job has no target, expected: list target 'ADDRESS OR NAME'")
         }
-        for index in 0..<section.targets.count where !TargetText.isValid(section.targets[index]) {
+        for index in 0..<section.targets.count {
+            guard let expected = TargetText.problem(section.targets[index]) else { continue }
             report(
                 section.targetLines[index], badValue: section.targets[index], of: JobOption.target.name,
-                JobOption.target.form)
+                .text(expected))
         }
     }
 

@@ -209,7 +209,7 @@ extension OptionTable {
     }
 
     /// What the kernel takes as a device name.
-    private static func isInterfaceName(_ name: ByteText) -> Bool {
+    static func isInterfaceName(_ name: ByteText) -> Bool {
         guard !name.isEmpty, name.count <= 15, !name.equals("."), !name.equals("..") else { return false }
         for byte in name where byte <= 0x20 || byte == 0x2F || byte == 0x3A || byte == 0x7F { return false }
         return true
