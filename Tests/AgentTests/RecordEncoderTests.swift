@@ -75,11 +75,12 @@ private func everything() -> [MeasurementResult] {
     ]
     trace.records[0].answer?.icmpType = 11
     trace.records[0].answer?.labels = [MPLSLabel(label: 16, trafficClass: 0, bottomOfStack: false, ttl: 1)]
+    trace.traceOutcome = TraceOutcome(end: .unreachable, unneeded: 4, spared: 80)
     trace.records[1].answer?.icmpType = 3
     trace.records[1].answer?.icmpCode = 1
 
     var train = sampleResult(.train)
-    train.records = (0..<20).map { sampleRecord($0, rtt: 7_000_000 + Int64($0) * 1000, kind: .udpReply) }
+    train.records = ProbeRecords((0..<20).map { sampleRecord($0, rtt: 7_000_000 + Int64($0) * 1000, kind: .udpReply) })
     return [ping, trace, train]
 }
 
@@ -98,6 +99,7 @@ private func everything() -> [MeasurementResult] {
         #expect(record["protocol"] as? String == "icmp")
         #expect(record["icmp_id"] as? Int == 40_000)
         #expect(record["port"] == nil && record["source_port"] == nil && record["hops"] == nil)
+        #expect(record["end"] == nil && record["unneeded_probes"] == nil && record["spared_probes"] == nil)
         #expect(record["mtu"] as? Int == 1500)
         #expect(record["packet_bytes"] as? Int == 84)
         #expect(record["scheduled_ns"] as? Int64 == realtime - 1)
@@ -190,6 +192,8 @@ private func everything() -> [MeasurementResult] {
         #expect(hops.map { $0["addresses"] as? [String] } == [["10.0.0.1"], ["10.0.0.2"]])
         #expect(hops.map { $0["probes"] as? Int } == [1, 2])
         #expect(hops.map { $0["answers"] as? Int } == [1, 1])
+        #expect(record["end"] as? String == "unreachable")
+        #expect(record["unneeded_probes"] as? Int == 4 && record["spared_probes"] as? Int == 80)
         #expect(hops.map { $0["unreachable"] as? Bool } == [false, true])
         #expect(hops.map { $0["target"] as? Bool } == [false, false])
         #expect(hops[1]["marks"] as? String == "!H" && hops[0]["marks"] == nil)

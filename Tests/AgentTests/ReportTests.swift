@@ -45,7 +45,7 @@ private func result(
         job: [], kind: kind, target: ByteText("host.test"), address: address, sourceAddress: nil, sourcePort: 0,
         transport: .packet, interface: ByteText("eth0"), startedRealtime: 0, startedMonotonic: 0, finishedMonotonic: 0,
         clockSynchronised: true, clockStepped: false, options: options ?? MeasurementOptions(kind: kind),
-        records: records, mtu: 1500, foreignAnswers: 0, lostCaptures: 0, error: error)
+        records: ProbeRecords(records), mtu: 1500, foreignAnswers: 0, lostCaptures: 0, error: error)
 }
 
 private func finished(_ result: MeasurementResult) -> String {
@@ -293,6 +293,20 @@ private func line(_ answer: Answer, of record: ProbeRecord, kind: MeasurementKin
                 slip median/max = 2.0/2.0 us; packet transport, send times from kernel
 
                 """)
+    }
+
+    @Test func howManyProbesItTook() {
+        var trace = result(.trace, [hop(1, 0, "10.0.0.1", 1_000_000), end(2, 1, 2_000_000)])
+        trace.traceOutcome = TraceOutcome(end: .reached, unneeded: 3, spared: 85)
+        #expect(finished(trace).contains("\ntarget reached at hop 2 (5 of 90 probes sent)\n"))
+        trace.traceOutcome = TraceOutcome(end: .reached, unneeded: 88, spared: 0)
+        #expect(finished(trace).contains("\ntarget reached at hop 2\n"))
+    }
+
+    @Test func stoppedEarly() {
+        var trace = result(.trace, [hop(1, 0, "10.0.0.1", 1_000_000), hop(2, 1)], error: .cancelled)
+        trace.traceOutcome = TraceOutcome(end: .cancelled, unneeded: 0, spared: 88)
+        #expect(finished(trace).contains("\ntarget not reached: stopped early (2 of 90 probes sent)\n"))
     }
 
     @Test func hopThatWasNotSent() {

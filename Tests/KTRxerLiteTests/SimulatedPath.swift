@@ -209,7 +209,7 @@ struct Tally: Equatable {
         self.late = late
     }
 
-    init(_ records: [ProbeRecord]) {
+    init(_ records: ProbeRecords) {
         for record in records {
             if record.failure != nil { failed += 1 } else if record.answer != nil { answered += 1 } else { lost += 1 }
             duplicates += Int(record.duplicates)

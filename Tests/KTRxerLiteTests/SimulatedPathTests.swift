@@ -160,7 +160,7 @@ private struct RandomPath {
     }
 
     /// RFC 4737 by its definition: overtaken by the answer of any later probe.
-    private func checkOrder(_ records: [ProbeRecord]) {
+    private func checkOrder(_ records: ProbeRecords) {
         for (index, record) in records.enumerated() {
             guard let answer = record.answer else { continue }
             let overtaken = records[(index + 1)...].contains {

@@ -23,7 +23,7 @@ private func record(
 }
 
 private func path(_ records: [ProbeRecord]) -> [HopSummary] {
-    HopSummary.path(records: records, destination: target)
+    HopSummary.path(records: ProbeRecords(records), destination: target)
 }
 
 @Suite struct HopSummaryTests {
@@ -115,7 +115,8 @@ private func path(_ records: [ProbeRecord]) -> [HopSummary] {
         return MeasurementResult(
             job: [], kind: .trace, target: [], address: address, sourceAddress: nil, sourcePort: 0, transport: .packet,
             interface: [], startedRealtime: 0, startedMonotonic: 0, finishedMonotonic: 0, clockSynchronised: true,
-            clockStepped: false, options: options, records: records, mtu: 1500, foreignAnswers: 0, lostCaptures: 0,
+            clockStepped: false, options: options, records: ProbeRecords(records), mtu: 1500, foreignAnswers: 0,
+            lostCaptures: 0,
             error: nil)
     }
 

@@ -26,7 +26,7 @@ private func record(
 private func statistics(
     _ records: [ProbeRecord], _ kind: MeasurementKind = .ping, packetBytes: Int = 84
 ) -> MeasurementStatistics {
-    MeasurementStatistics(records: records, destination: target, kind: kind, packetBytes: packetBytes)
+    MeasurementStatistics(records: ProbeRecords(records), destination: target, kind: kind, packetBytes: packetBytes)
 }
 
 @Suite struct DistributionTests {
@@ -178,7 +178,8 @@ private func statistics(
         let trace = statistics(records, .trace)
         #expect(trace.received == 4 && trace.errorAnswers == 1 && trace.late == 2)
         // Without an address nobody can have replied.
-        let nobody = MeasurementStatistics(records: records, destination: nil, kind: .ping, packetBytes: 0)
+        let nobody = MeasurementStatistics(
+            records: ProbeRecords(records), destination: nil, kind: .ping, packetBytes: 0)
         #expect(nobody.sent == 8 && nobody.received == 0 && nobody.errorAnswers == 0)
     }
 

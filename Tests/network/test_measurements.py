@@ -95,6 +95,10 @@ class TestTrace:
         # It ends with the target: nothing is reported of what was sent beyond.
         assert max(by_ttl) == len(hops), record
 
+        # All that was planned is accounted for.
+        assert record.fields["end"] == "reached", record
+        assert len(record.probes) + record.fields["unneeded_probes"] + record.fields["spared_probes"] == 90, record
+
     def test_all_hops_at_once(self, virtual, transport, family, protocol, port):
         """Complete within one round trip and 50 ms."""
         target, _ = FAMILIES[family]
@@ -124,6 +128,26 @@ class TestTrain:
             assert wanted - EXACT <= after - before <= wanted + EXACT, record
         for before, after in itertools.pairwise(received):
             assert wanted - EXACT <= after - before <= wanted + EXACT, record
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_why_a_trace_ended(virtual, transport):
+    virtual.run("/bin/ip route replace prohibit 203.0.113.1; /bin/ip route replace blackhole 203.0.113.2", node="hop2").check()
+    for arguments, end, farthest in (
+        ("203.0.113.1", "unreachable", 3), ("203.0.113.2", "gap_limit", 2 + 8), (f"-m 3 {SERVER4}", "max_hops", 3),
+        ("-f 2 -m 4 203.0.113.2", "max_hops", 4),
+    ):
+        record = measure(virtual, f"trace -T {transport} {arguments}", *([1] if "113.2" in arguments or "-m 3" in arguments else [0, 1]))
+        assert record.fields["end"] == end, record
+        assert max(probe.ttl for probe in record.probes) == farthest, record
+    seen = virtual.run(
+        f"timeout -s TERM 1 ktrxer-agent trace -T {transport} -W 20s --json 203.0.113.2; exit 0"
+    )
+    (record,) = records(seen.out)
+    assert (record.fields["end"], record.error) == ("cancelled", "cancelled"), record
+    assert record.fields["unneeded_probes"] == 0 and len(record.probes) + record.fields["spared_probes"] == 90, record
+    seen = virtual.run(f"timeout -s TERM 1 ktrxer-agent trace -T {transport} -W 20s 203.0.113.2; exit 0")
+    assert "stopped early" in seen.out, seen
 
 
 def test_flow_is_constant(virtual):

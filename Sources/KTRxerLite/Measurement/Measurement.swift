@@ -142,7 +142,7 @@ public enum LaunchPolicy: Equatable, Sendable {
 public protocol Measurement: AnyObject {
     var kind: MeasurementKind { get }
     /// One record a probe, by sequence number. What comes in after the end changes none of them.
-    var records: [ProbeRecord] { get }
+    var records: ProbeRecords { get }
     /// Intended launch time of the next probe it wants to send, or nil when it wants none (now). The caller
     /// may move it back (never forward) to hold the rate ceiling, and then calls `launch`. It may lie in the past,
     /// and may change with every event.
@@ -160,4 +160,6 @@ public protocol Measurement: AnyObject {
     /// Ends early: nothing more is launched, probes without answer count as they stand.
     func cancel(now: Int64)
     var isFinished: Bool { get }
+    /// Of a trace that has finished.
+    var traceOutcome: TraceOutcome? { get }
 }

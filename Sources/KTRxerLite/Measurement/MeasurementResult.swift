@@ -28,7 +28,7 @@ public struct MeasurementResult: Sendable {
     public var clockStepped: Bool
     public var options: MeasurementOptions
     /// One a probe, by sequence number.
-    public var records: [ProbeRecord]
+    public var records: ProbeRecords
     /// Largest probe that leaves in one piece, bytes with the IP header; 0: not known.
     public var mtu: Int
     /// Answers with our ports or identifier, but not with our cookie.
@@ -41,13 +41,15 @@ public struct MeasurementResult: Sendable {
     public var skippedRuns: UInt64 = 0
     /// CLOCK_REALTIME ns at which the schedule wanted it; 0: ad hoc.
     public var scheduledRealtime: Int64 = 0
+    /// Of a trace that was begun.
+    public var traceOutcome: TraceOutcome?
 
     public init(
         job: ByteText, kind: MeasurementKind, target: ByteText, address: IPAddress?,
         sourceAddress: IPAddress?, sourcePort: UInt16, transport: TransportKind?, interface: ByteText,
         startedRealtime: Int64, startedMonotonic: Int64, finishedMonotonic: Int64,
         clockSynchronised: Bool, clockStepped: Bool, options: MeasurementOptions,
-        records: [ProbeRecord], mtu: Int, foreignAnswers: UInt64, lostCaptures: UInt64, error: ProbeError?
+        records: ProbeRecords, mtu: Int, foreignAnswers: UInt64, lostCaptures: UInt64, error: ProbeError?
     ) {
         self.job = job
         self.kind = kind
@@ -74,18 +76,32 @@ public struct MeasurementResult: Sendable {
     /// was reached.
     public var anyReply: Bool {
         guard let address else { return false }
-        for record in records where !record.late {
-            if let answer = record.answer, answer.isReply(of: address) {
-                return true
-            }
+        for index in 0..<records.count {
+            let record = records[index]
+            if !record.late, let answer = record.answer, answer.isReply(of: address) { return true }
         }
         return false
     }
 
     /// Whether anybody answered a probe, in time or late.
     public var anyAnswer: Bool {
-        for record in records where record.answer != nil { return true }
+        for index in 0..<records.count where records.isAnswered(index) { return true }
         return false
+    }
+
+    /// The least exact source of any probe's sending and receiving time: what all of them can be relied on for.
+    /// nil when there is none.
+    public var timestamps: (sent: TimestampSource?, received: TimestampSource?) {
+        var sent: TimestampSource?
+        var received: TimestampSource?
+        for index in 0..<records.count {
+            let record = records[index]
+            if record.sent != 0, record.sentSource.rawValue >= (sent?.rawValue ?? 0) { sent = record.sentSource }
+            if let answer = record.answer, answer.source.rawValue >= (received?.rawValue ?? 0) {
+                received = answer.source
+            }
+        }
+        return (sent, received)
     }
 
     /// Bytes of each probe with its IP header; 0 when there is no address.

@@ -4,7 +4,7 @@
 
 /// The records of one measurement. Sequence numbers are indices.
 struct ProbeLedger {
-    private(set) var records: [ProbeRecord] = []
+    let records = ProbeRecords()
     /// Probes handed out whose completion has not come yet.
     private(set) var incomplete = 0
     /// ns; 0 before the first answer.
@@ -41,53 +41,59 @@ struct ProbeLedger {
     /// False, and nothing noted, when it is not the first of a probe of these.
     mutating func note(_ completion: Completion) -> Bool {
         guard let index = index(of: completion.sequence), !isComplete(index) else { return false }
+        var record = records[index]
         if let failure = completion.failure {
             // What did not leave cannot have been answered.
-            records[index].answer = nil
-            records[index].duplicates = 0
-            records[index].otherAnswers = 0
-            records[index].failure = failure
+            record.answer = nil
+            record.duplicates = 0
+            record.otherAnswers = 0
+            record.failure = failure
         } else {
             guard completion.sentAt > 0 else { return false }
-            records[index].sent = completion.sentAt
-            records[index].sentSource = completion.source
+            record.sent = completion.sentAt
+            record.sentSource = completion.source
             lastSent = max(lastSent, completion.sentAt)
         }
-        records[index].attempts = completion.attempts
+        record.attempts = completion.attempts
+        timeAnswer(&record)
+        records[index] = record
         incomplete -= 1
-        timeAnswer(index)
         return true
     }
 
     /// False when it is not of a probe of these, or of one that did not leave.
     mutating func note(_ answer: Answer) -> Bool {
-        guard let index = index(of: answer.sequence), records[index].failure == nil else { return false }
-        if let earlier = records[index].answer {
+        guard let index = index(of: answer.sequence) else { return false }
+        var record = records[index]
+        guard record.failure == nil else { return false }
+        if let earlier = record.answer {
             let isNews = answer.isReply(of: target) && !earlier.isReply(of: target)
             if !isNews {
                 if earlier.from == answer.from && earlier.kind == answer.kind {
-                    records[index].duplicates = saturatingSum(records[index].duplicates, 1)
+                    record.duplicates = saturatingSum(record.duplicates, 1)
                 } else {
-                    records[index].otherAnswers = saturatingSum(records[index].otherAnswers, 1)
+                    record.otherAnswers = saturatingSum(record.otherAnswers, 1)
                 }
+                records[index] = record
                 return true
             }
             // The error and its duplicates make way for the reply.
-            let displaced = saturatingSum(records[index].duplicates, 1)
-            records[index].otherAnswers = saturatingSum(records[index].otherAnswers, displaced)
-            records[index].duplicates = 0
+            let displaced = saturatingSum(record.duplicates, 1)
+            record.otherAnswers = saturatingSum(record.otherAnswers, displaced)
+            record.duplicates = 0
         }
-        records[index].answer = answer
+        record.answer = answer
         lastAnswer = max(lastAnswer, answer.receivedAt)
-        timeAnswer(index)
+        timeAnswer(&record)
+        records[index] = record
         return true
     }
 
     /// Whether the end of the probe on this side is known.
-    func isComplete(_ index: Int) -> Bool { records[index].sent != 0 || records[index].failure != nil }
+    func isComplete(_ index: Int) -> Bool { records.isComplete(index) }
 
     /// Whether nothing more is waited for: it was answered, or did not leave.
-    func isSettled(_ index: Int) -> Bool { records[index].answer != nil || records[index].failure != nil }
+    func isSettled(_ index: Int) -> Bool { records.isSettled(index) }
 
     /// When completions that are still out are given up, CLOCK_MONOTONIC ns.
     var completionDeadline: Int64 {
@@ -98,13 +104,16 @@ struct ProbeLedger {
     /// overtaken by those of later probes are marked where `marksOvertaken`.
     mutating func close(failure: ProbeError, marksOvertaken: Bool) {
         var earliestLater = Int64.max
-        for index in records.indices.reversed() {
-            if let answer = records[index].answer {
-                if marksOvertaken { records[index].reordered = answer.receivedAt > earliestLater }
+        for index in stride(from: records.count - 1, through: 0, by: -1) {
+            if isComplete(index) && !isSettled(index) { continue }
+            var record = records[index]
+            if let answer = record.answer {
+                if marksOvertaken { record.reordered = answer.receivedAt > earliestLater }
                 earliestLater = min(earliestLater, answer.receivedAt)
-            } else if !isComplete(index) {
-                records[index].failure = failure
+            } else if record.failure == nil {
+                record.failure = failure
             }
+            records[index] = record
         }
         incomplete = 0
     }
@@ -114,10 +123,10 @@ struct ProbeLedger {
     }
 
     /// Once both ends of a round trip are known, in whichever order they came.
-    private mutating func timeAnswer(_ index: Int) {
-        guard let roundTrip = records[index].roundTrip else { return }
+    private mutating func timeAnswer(_ record: inout ProbeRecord) {
+        guard let roundTrip = record.roundTrip else { return }
         largestRoundTrip = max(largestRoundTrip, roundTrip)
-        records[index].late = roundTrip > timeout
+        record.late = roundTrip > timeout
     }
 }
 

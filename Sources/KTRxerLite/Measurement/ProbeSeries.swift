@@ -37,7 +37,9 @@ public class ProbeSeries: Measurement {
         if count == 0 { isFinished = true }
     }
 
-    public var records: [ProbeRecord] { ledger.records }
+    public var traceOutcome: TraceOutcome? { nil }
+
+    public var records: ProbeRecords { ledger.records }
 
     public var nextLaunch: Int64? {
         let index = ledger.records.count

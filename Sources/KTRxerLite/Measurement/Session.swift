@@ -405,15 +405,17 @@ public final class Session {
 
     /// The result; once finished.
     public func makeResult() -> MeasurementResult {
-        MeasurementResult(
+        var result = MeasurementResult(
             job: job, kind: options.kind, target: target, address: address,
             sourceAddress: transport?.sourceAddress, sourcePort: transport?.flow.sourcePort ?? 0,
             transport: transportKind, interface: route?.interfaceName ?? [], startedRealtime: startedRealtime,
             startedMonotonic: startedMonotonic, finishedMonotonic: finishedMonotonic,
             clockSynchronised: synchronised, clockStepped: stepped, options: options,
-            records: measurement?.records ?? [], mtu: transport?.mtu ?? 0,
+            records: measurement?.records ?? ProbeRecords(), mtu: transport?.mtu ?? 0,
             foreignAnswers: transport?.foreignAnswers ?? 0, lostCaptures: transport?.lostCaptures ?? 0,
             error: failure)
+        result.traceOutcome = measurement?.traceOutcome
+        return result
     }
 }
 

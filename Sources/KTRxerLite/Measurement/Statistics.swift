@@ -19,8 +19,13 @@ public struct Distribution: Equatable, Sendable {
 
     /// Takes the values in any order.
     public init(_ values: [Int64]) {
-        guard !values.isEmpty else { return }
-        var sorted = values
+        var values = values
+        self.init(sorting: &values)
+    }
+
+    /// Takes the values in any order and leaves them sorted upwards: no second copy of many.
+    init(sorting sorted: inout [Int64]) {
+        guard !sorted.isEmpty else { return }
         sortUpwards(&sorted)
         count = sorted.count
         minimum = sorted[0]
@@ -95,66 +100,84 @@ public struct MeasurementStatistics: Sendable {
     /// `destination` nil: nothing counts as a reply. `packetBytes` is the length of each probe with its IP
     /// header, for the rates of a train.
     public init(
-        records: [ProbeRecord], destination: IPAddress?, kind: MeasurementKind, packetBytes: Int
+        records: ProbeRecords, destination: IPAddress?, kind: MeasurementKind, packetBytes: Int
     ) {
-        var roundTrips: [Int64] = []
-        var slips: [Int64] = []
-        var departures: [Int64] = []
-        var arrivals: [Int64] = []
+        var times: [Int64] = []
+        times.reserveCapacity(records.count)
         var differences = WideSum()
-        for record in records {
-            guard let slip = record.slip else {
+        var last: Int64?
+        for index in 0..<records.count {
+            let record = records[index]
+            guard record.sent != 0 else {
                 if let failure = record.failure, failure != .cancelled { failed += 1 }
                 continue
             }
             sent += 1
-            slips.append(slip)
-            if kind == .train { departures.append(record.sent) }
             duplicates += Int(record.duplicates)
             if record.reordered { reordered += 1 }
             guard let answer = record.answer, let time = record.roundTrip, let destination else { continue }
             if record.late {
                 late += 1
-            } else if answer.isReply(of: destination)
-                || (kind == .trace && answer.kind == .timeExceeded)
-            {
-                received += 1
-                if let last = roundTrips.last {
-                    differences.add(UInt64(bitPattern: time < last ? last &- time : time &- last))
-                }
-                roundTrips.append(time)
-                if kind == .train { arrivals.append(answer.receivedAt) }
+            } else if isReceived(answer, destination, kind) {
+                if let last { differences.add(UInt64(bitPattern: time < last ? last &- time : time &- last)) }
+                last = time
+                times.append(time)
             } else {
                 errorAnswers += 1
             }
         }
-        roundTrip = Distribution(roundTrips)
-        slip = Distribution(slips)
-        if roundTrips.count > 1 { jitter = differences.divided(by: UInt64(roundTrips.count - 1)).clamped }
+        received = times.count
+        if received > 1 { jitter = differences.divided(by: UInt64(received - 1)).clamped }
+        roundTrip = Distribution(sorting: &times)
+        // One list after the other, in the same place: there may be ten thousand probes.
+        collect(into: &times, records) { $0.slip }
+        slip = Distribution(sorting: &times)
         guard kind == .train else { return }
-        sendGap = Distribution(gaps(departures))
-        sortUpwards(&arrivals)
-        receiveGap = Distribution(gaps(arrivals))
-        sortUpwards(&departures)
-        sendDispersion = dispersion(departures)
-        receiveDispersion = dispersion(arrivals)
-        sendRate = rate(packets: departures.count, bytes: packetBytes, over: sendDispersion)
-        receiveRate = rate(packets: arrivals.count, bytes: packetBytes, over: receiveDispersion)
+        collect(into: &times, records) { $0.sent != 0 ? $0.sent : nil }
+        sendDispersion = dispersion(times)
+        sendRate = rate(packets: sent, bytes: packetBytes, over: sendDispersion)
+        sendGap = gaps(&times)
+        collect(into: &times, records) { record in
+            guard !record.late, record.sent != 0, let answer = record.answer, let destination,
+                isReceived(answer, destination, kind)
+            else { return nil }
+            return answer.receivedAt
+        }
+        sortUpwards(&times)
+        receiveDispersion = dispersion(times)
+        receiveRate = rate(packets: received, bytes: packetBytes, over: receiveDispersion)
+        receiveGap = gaps(&times)
     }
 }
 
-/// From each time to the next.
-private func gaps(_ times: [Int64]) -> [Int64] {
-    var gaps: [Int64] = []
-    for index in 1..<max(times.count, 1) {
-        gaps.append(times[index].clampedDifference(times[index - 1]))
-    }
-    return gaps
+/// One value a record, where there is one.
+@inline(never)
+private func collect(into times: inout [Int64], _ records: ProbeRecords, _ value: (ProbeRecord) -> Int64?) {
+    times.removeAll(keepingCapacity: true)
+    for index in 0..<records.count { if let value = value(records[index]) { times.append(value) } }
 }
 
-/// From the first of sorted times to the last.
-private func dispersion(_ sorted: [Int64]) -> UInt64 {
-    guard let first = sorted.first, let last = sorted.last else { return 0 }
+/// What was asked for.
+private func isReceived(_ answer: Answer, _ destination: IPAddress, _ kind: MeasurementKind) -> Bool {
+    answer.isReply(of: destination) || (kind == .trace && answer.kind == .timeExceeded)
+}
+
+/// From each time to the next; takes the times' place.
+private func gaps(_ times: inout [Int64]) -> Distribution {
+    guard times.count > 1 else { return Distribution([]) }
+    for index in 1..<times.count { times[index - 1] = times[index].clampedDifference(times[index - 1]) }
+    times.removeLast()
+    return Distribution(sorting: &times)
+}
+
+/// From the earliest to the latest.
+private func dispersion(_ times: [Int64]) -> UInt64 {
+    guard var first = times.first else { return 0 }
+    var last = first
+    for time in times {
+        first = min(first, time)
+        last = max(last, time)
+    }
     return UInt64(bitPattern: last &- first)
 }
 

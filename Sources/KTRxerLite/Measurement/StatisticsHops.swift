@@ -25,10 +25,12 @@ public struct HopSummary: Sendable {
     public private(set) var isUnreachable = false
 
     /// Sums up the probes of one TTL among all.
-    public init(ttl: UInt8, records: [ProbeRecord], destination: IPAddress) {
+    public init(ttl: UInt8, records: ProbeRecords, destination: IPAddress) {
         self.ttl = ttl
         var times: [Int64] = []
-        for record in records where record.ttl == ttl && record.sent != 0 {
+        for index in 0..<records.count where records.ttl(index) == ttl {
+            if !records.isSent(index) { continue }
+            let record = records[index]
             probes += 1
             guard !record.late, let answer = record.answer, let time = record.roundTrip else { continue }
             answers += 1
@@ -42,7 +44,7 @@ public struct HopSummary: Sendable {
             }
             note(markOf: answer)
         }
-        roundTrip = Distribution(times)
+        roundTrip = Distribution(sorting: &times)
     }
 
     private mutating func note(address: IPAddress) {
@@ -67,13 +69,13 @@ public struct HopSummary: Sendable {
     /// The hops of a trace from the first TTL that was sent to that at which the target answered, or to the
     /// last that was sent.
     public static func path(
-        records: [ProbeRecord], destination: IPAddress
+        records: ProbeRecords, destination: IPAddress
     ) -> [HopSummary] {
         var first = Int.max
         var last = 0
-        for record in records where record.sent != 0 {
-            first = min(first, Int(record.ttl))
-            last = max(last, Int(record.ttl))
+        for index in 0..<records.count where records.isSent(index) {
+            first = min(first, Int(records.ttl(index)))
+            last = max(last, Int(records.ttl(index)))
         }
         var hops: [HopSummary] = []
         while first <= last {

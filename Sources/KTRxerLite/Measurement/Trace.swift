@@ -28,6 +28,21 @@ public enum TraceEnd: UInt8, Sendable {
     }
 }
 
+/// How a trace went as a whole.
+public struct TraceOutcome: Equatable, Sendable {
+    public var end: TraceEnd
+    /// Probes that were launched beyond the end, before that was known. They have no record.
+    public var unneeded: Int
+    /// Probes of `firstHop...maxHops` that were never launched.
+    public var spared: Int
+
+    public init(end: TraceEnd, unneeded: Int, spared: Int) {
+        self.end = end
+        self.unneeded = unneeded
+        self.spared = spared
+    }
+}
+
 /// What is known of one hop.
 public struct TraceHop: Sendable {
     public var ttl: UInt8
@@ -53,7 +68,6 @@ public final class Trace: Measurement {
     public private(set) var isFinished = false
     /// Why it ended; nil while it runs.
     public private(set) var end: TraceEnd?
-    /// Probes that were launched beyond the end, before that was known. They have no record.
     public private(set) var unneeded = 0
 
     private let start: Int64
@@ -64,7 +78,7 @@ public final class Trace: Measurement {
     private var ledger: ProbeLedger
     private var spacing: LaunchSpacing
     /// Records up to the end, once it is known.
-    private var kept: [ProbeRecord] = []
+    private let kept = ProbeRecords()
     /// Probes launched for each TTL from `firstHop` on.
     private var launched: [UInt8]
     /// The farthest TTL that may be probed before the end is known.
@@ -102,10 +116,16 @@ public final class Trace: Measurement {
     }
 
     /// While it runs, of all probes; after the end, of those up to the end, their sequence numbers unchanged.
-    public var records: [ProbeRecord] { isFinished ? kept : ledger.records }
+    public var records: ProbeRecords { isFinished ? kept : ledger.records }
 
     /// Whether the target itself answered (`Answer.isReply`).
     public var reached: Bool { targetHop != nil }
+
+    public var traceOutcome: TraceOutcome? {
+        guard let end else { return nil }
+        return TraceOutcome(
+            end: end, unneeded: unneeded, spared: (lastHop - firstHop + 1) * perHop - ledger.records.count)
+    }
 
     /// The hops that were probed, from the first on.
     public var hops: [TraceHop] {
@@ -140,7 +160,7 @@ public final class Trace: Measurement {
 
     public func handle(_ answer: Answer) {
         guard !isFinished, ledger.note(answer) else { return }
-        let hop = Int(ledger.records[Int(answer.sequence)].ttl)
+        let hop = Int(ledger.records.ttl(Int(answer.sequence)))
         if hop > farthestAnswer {
             farthestAnswer = hop
             // An arrival time from a clock that is wrong must not hold the trace for ever.
@@ -220,8 +240,8 @@ public final class Trace: Measurement {
         let wait = min(ledger.timeout, max(Self.shortestWait, roundTrips))
         let limit = endHop ?? lastHop
         var settled = Int64.min
-        for index in ledger.records.indices {
-            let hop = Int(ledger.records[index].ttl)
+        for index in 0..<ledger.records.count {
+            let hop = Int(ledger.records.ttl(index))
             if hop > limit { continue }
             if !ledger.isComplete(index) {
                 settled = max(settled, ledger.completionDeadline)
@@ -237,9 +257,11 @@ public final class Trace: Measurement {
     /// The lowest TTL with an unreachable, of those that no router's answer came from beyond.
     private func nearestBlock() -> Int? {
         var nearest: Int?
-        for record in ledger.records {
-            let hop = Int(record.ttl)
-            guard hop > farthestRouter, let answer = record.answer, answer.kind != .timeExceeded else { continue }
+        for index in 0..<ledger.records.count {
+            let hop = Int(ledger.records.ttl(index))
+            guard hop > farthestRouter, let answer = ledger.records[index].answer, answer.kind != .timeExceeded else {
+                continue
+            }
             nearest = min(nearest ?? hop, hop)
         }
         return nearest
@@ -251,12 +273,14 @@ public final class Trace: Measurement {
 
     private func finish(cancelled: Bool) {
         let limit = endHop ?? lastHop
-        for record in ledger.records where Int(record.ttl) > limit && record.failure == nil { unneeded += 1 }
+        for index in 0..<ledger.records.count {
+            if Int(ledger.records.ttl(index)) > limit && !ledger.records.isFailed(index) { unneeded += 1 }
+        }
         ledger.close(failure: cancelled ? .cancelled : .launchMissed, marksOvertaken: false)
         var anySent = false
-        for record in ledger.records {
-            if record.failure == nil { anySent = true }
-            if Int(record.ttl) <= limit { kept.append(record) }
+        for index in 0..<ledger.records.count {
+            if !ledger.records.isFailed(index) { anySent = true }
+            if Int(ledger.records.ttl(index)) <= limit { kept.append(ledger.records[index]) }
         }
         if cancelled {
             end = .cancelled

@@ -121,14 +121,7 @@ enum Report {
         _ result: MeasurementResult, _ statistics: MeasurementStatistics, into text: inout ByteText
     ) {
         guard statistics.sent > 0, let transport = result.transport else { return }
-        var sending = TimestampSource.hardware
-        var receiving = TimestampSource.hardware
-        for record in result.records where record.sent != 0 {
-            if record.sentSource.rawValue > sending.rawValue { sending = record.sentSource }
-            if let answer = record.answer, answer.source.rawValue > receiving.rawValue {
-                receiving = answer.source
-            }
-        }
+        let (sent, received) = result.timestamps
         text.append(text: "slip median/max = ")
         appendMicroseconds(statistics.slip.median, into: &text)
         text.append(0x2F)
@@ -136,10 +129,10 @@ enum Report {
         text.append(text: " us; ")
         text.append(text: transport.name)
         text.append(text: " transport, send times from ")
-        text.append(text: sending.name)
-        if result.anyAnswer {
+        text.append(text: (sent ?? .user).name)
+        if let received {
             text.append(text: ", receive times from ")
-            text.append(text: receiving.name)
+            text.append(text: received.name)
         }
         text.append(0x0A)
     }

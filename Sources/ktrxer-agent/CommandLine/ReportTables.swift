@@ -16,30 +16,48 @@ extension Report {
             appendHopNumber(hops[shown].ttl, into: &text)
             appendCount(Int(last.ttl), before: "-", "  no answer\n", into: &text)
         }
+        appendEnd(result, hops, answering, into: &text)
+        if let outcome = result.traceOutcome, outcome.spared > 0 {
+            let options = result.options
+            let planned = (Int(options.maxHops) - Int(options.firstHop) + 1) * options.probesPerHop
+            appendCount(planned - outcome.spared, before: " (", " of ", into: &text)
+            appendCount(planned, " probes sent)", into: &text)
+        }
+        text.append(byte: 0x0A)
+    }
+
+    /// Why there are no more hops; without a newline.
+    private static func appendEnd(
+        _ result: MeasurementResult, _ hops: [HopSummary], _ answering: Int, into text: inout ByteText
+    ) {
+        let last = hops[hops.count - 1]
         if last.isTarget {
-            appendCount(Int(last.ttl), before: "target reached at hop ", "\n", into: &text)
+            appendCount(Int(last.ttl), before: "target reached at hop ", "", into: &text)
         } else if last.isUnreachable {
             appendCount(Int(last.ttl), before: "stopped at hop ", ": unreachable ", into: &text)
             // Port unreachable, of somebody else than the target, has no mark.
             if last.marks.isEmpty { text.append(text: "(port)") } else { text += last.marks }
-            text.append(0x0A)
+        } else if result.traceOutcome?.end == .cancelled {
+            text.append(text: "target not reached: stopped early")
         } else if answering == 0 {
-            text.append(text: "target not reached: no hop answers\n")
+            text.append(text: "target not reached: no hop answers")
         } else if last.ttl < result.options.maxHops {
             appendCount(
-                Int(hops[answering - 1].ttl), before: "target not reached: nothing answers beyond hop ", "\n",
-                into: &text)
+                Int(hops[answering - 1].ttl), before: "target not reached: nothing answers beyond hop ", "", into: &text
+            )
         } else {
-            appendCount(Int(last.ttl), before: "target not reached within ", " hops\n", into: &text)
+            appendCount(Int(last.ttl), before: "target not reached within ", " hops", into: &text)
         }
     }
 
     /// One hop: an address stands before the times that follow from it, `*` for no answer in time.
-    private static func appendHop(_ hop: HopSummary, _ records: [ProbeRecord], into text: inout ByteText) {
+    private static func appendHop(_ hop: HopSummary, _ records: ProbeRecords, into text: inout ByteText) {
         appendHopNumber(hop.ttl, into: &text)
         text.append(text: hop.probes == 0 ? "  not sent" : " ")
         var shown: IPAddress?
-        for record in records where record.ttl == hop.ttl && record.sent != 0 {
+        for index in 0..<records.count where records.ttl(index) == hop.ttl {
+            let record = records[index]
+            if record.sent == 0 { continue }
             guard !record.late, let answer = record.answer, let time = record.roundTrip else {
                 text.append(text: " *")
                 continue
@@ -81,7 +99,8 @@ extension Report {
     static func appendProbes(_ result: MeasurementResult, into text: inout ByteText) {
         guard let first = result.records.first, let address = result.address else { return }
         text.append(text: "  seq  intended ms     slip us      rtt ms\n")
-        for record in result.records {
+        for index in 0..<result.records.count {
+            let record = result.records[index]
             var field = ByteText()
             field.append(decimal: Int64(record.sequence))
             appendRight(field, width: 5, into: &text)

@@ -10,7 +10,8 @@ extension Report {
                 result.kind, target: result.target, address: address, transport: transport,
                 options: result.options, into: &text)
             if result.kind == .ping {
-                for record in result.records {
+                for index in 0..<result.records.count {
+                    let record = result.records[index]
                     guard let first = record.answer else { continue }
                     answer(first, of: record, address: address, options: result.options, into: &text)
                 }

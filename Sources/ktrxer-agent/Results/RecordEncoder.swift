@@ -24,6 +24,11 @@ enum RecordEncoder {
         json.add("lost_captures", unsigned: result.lostCaptures)
         json.add("skipped_runs", unsigned: result.skippedRuns)
         json.add("reached", result.anyReply)
+        if let outcome = result.traceOutcome {
+            json.add("end", literal: outcome.end.name)
+            json.add("unneeded_probes", Int64(outcome.unneeded))
+            json.add("spared_probes", Int64(outcome.spared))
+        }
         addStatistics(result.statistics, kind: result.kind, to: &json)
         if result.kind == .trace, let address = result.address {
             json.beginArray("hops")
@@ -31,7 +36,9 @@ enum RecordEncoder {
             json.endArray()
         }
         json.beginArray("probes")
-        for record in result.records { addProbe(record, started: result.startedMonotonic, to: &json) }
+        for index in 0..<result.records.count {
+            addProbe(result.records[index], started: result.startedMonotonic, to: &json)
+        }
         json.endArray()
         if let error = result.error { addError(error, to: &json) }
         json.endObject()
@@ -107,15 +114,7 @@ enum RecordEncoder {
         json.add("synchronised", result.clockSynchronised)
         json.add("stepped", result.clockStepped)
         json.endObject()
-        // The least exact that any probe had: what all of them can be relied on for.
-        var sent: TimestampSource?
-        var received: TimestampSource?
-        for record in result.records {
-            if record.sent != 0, record.sentSource.rawValue >= (sent?.rawValue ?? 0) { sent = record.sentSource }
-            if let answer = record.answer, answer.source.rawValue >= (received?.rawValue ?? 0) {
-                received = answer.source
-            }
-        }
+        let (sent, received) = result.timestamps
         json.beginObject("timestamps")
         if let sent { json.add("sent", literal: sent.name) }
         if let received { json.add("received", literal: received.name) }
