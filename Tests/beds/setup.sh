@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: MIT
 # Brings what is missing on a Debian 12 machine, and says so line by line; with nothing missing it is done at once.
 #   setup.sh build   what building and running the agent needs
-#   setup.sh all     that, and what the tests need: tools to compare with, pytest, the User Mode Linux kernel
+#   setup.sh all     that, and what the tests need: tools to compare with, pytest, the User Mode Linux kernels, and
+#                    the Debian kernels that this machine's compiler can build modules for (6.1, 6.12)
+#   setup.sh kernels that, and every other Debian kernel that modules are tried on (5.10, 7; needs root)
 # Swift itself is not installed here. What is built goes into a cache outside the tree:
 # $KTRXER_CACHE, or $XDG_CACHE_HOME/ktrxer, or ~/.cache/ktrxer.
 # shellcheck disable=SC2086,SC2016,SC2015 # lists of words; a script for a namespace; either failure is one
@@ -14,7 +16,8 @@ what=${1:-all}
 
 build_packages="gcc binutils libc6-dev make musl-tools linux-libc-dev iproute2 ethtool"
 test_packages="python3-venv tcpdump tshark fping mtr-tiny scamper busybox-static wireguard-tools \
-	linux-source-6.1 flex bison bc xz-utils"
+	linux-source-6.1 flex bison bc xz-utils kmod cpio pahole sparse qemu-system-x86"
+kernel_packages="debootstrap"
 python_packages="pytest pytest-xdist"
 
 say() { echo "setup: $*"; }
@@ -23,7 +26,8 @@ fail() { echo "setup: $*" >&2; exit 69; }
 case $what in
 build) packages=$build_packages ;;
 all) packages="$build_packages $test_packages" ;;
-*) echo "usage: setup.sh build|all" >&2; exit 64 ;;
+kernels) packages="$build_packages $test_packages $kernel_packages" ;;
+*) echo "usage: setup.sh build|all|kernels" >&2; exit 64 ;;
 esac
 
 command -v swiftc >/dev/null || fail "no swiftc on the PATH; install Swift 6.3 or later from https://swift.org/install"
@@ -45,7 +49,7 @@ if [ -n "$missing" ]; then
 	}
 	rm -f "$log"
 fi
-[ "$what" = all ] || exit 0
+[ "$what" != build ] || exit 0
 
 mkdir -p "$cache"
 exec 8> "$cache/setup.lock"
@@ -62,9 +66,16 @@ if [ ! -e "$venv/.whole" ]; then
 fi
 ln -sfn "$venv" "$cache/python"
 
-kernel=$("$here/uml.sh" path "$cache")
-if [ ! -x "$kernel" ]; then
-	say "building the User Mode Linux kernel of the tests in $cache (some minutes, once)"
-	"$here/uml.sh" build "$cache"
-fi
+for configuration in network debug; do
+	kernel=$("$here/uml.sh" path "$cache" $configuration)
+	if [ ! -x "$kernel" ]; then
+		say "building the User Mode Linux kernel '$configuration' of the tests in $cache (some minutes, once)"
+		"$here/uml.sh" build "$cache" $configuration
+	fi
+done
+kernels="6.1 6.12"
+[ "$what" = all ] || kernels="$kernels 5.10 7"
+for kernel in $kernels; do
+	"$here/../kernel/kernels.sh" fetch $kernel
+done
 say "ready ($cache)"

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: MIT
+"""Debian's kernels on an emulated x86_64 machine, with the root folder of make_root as initial file system.
+
+QemuGuest  runs scripts as they come; host and guest share a folder over 9p. Real time.
+exact_run  runs scripts that are known from the start on a clock that counts instructions: what the guest measures, and
+           what is captured outside it, comes out the same to the byte from run to run of the same kernel, root and qemu.
+
+Network cards are all on one hub, with nothing else: a lone card sends into the void, and of two the second can be moved
+into a network namespace of its own (`ip link set eth1 netns far`), which makes a network inside the guest.
+"""
+
+import dataclasses
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+from guest import BEDS, BedFailure, Guest, Result, clipped
+
+KERNELS = BEDS.parent / "kernel" / "kernels.sh"
+# In the order in which a test names them; their dependencies come along.
+BASE_MODULES = ["virtio_pci", "virtio_net", "e1000"]
+SHARED_FOLDER_MODULES = ["9pnet_virtio", "9p"]
+
+
+@dataclasses.dataclass
+class DebianKernel:
+    """A kernel of kernels.sh that is in the cache."""
+
+    name: str
+    release: str
+    vmlinuz: pathlib.Path
+    modules: pathlib.Path
+
+    def with_dependencies(self, names):
+        """The files of modules and of all that they need, in loading order. Built-in ones need no file."""
+        needs = {}
+        for line in (self.modules / "modules.dep").read_text().splitlines():
+            path, _, others = line.partition(":")
+            needs[path] = others.split()
+        by_name = {pathlib.PurePath(path).name.removesuffix(".ko").replace("-", "_"): path for path in needs}
+        builtin = {
+            pathlib.PurePath(line).name.removesuffix(".ko").replace("-", "_")
+            for line in (self.modules / "modules.builtin").read_text().splitlines()
+        }
+        order = []
+        for name in (name.replace("-", "_") for name in names):
+            if name in builtin:
+                continue
+            if name not in by_name:
+                raise BedFailure(f"Linux {self.release} has no module {name}")
+            # modules.dep lists what is needed last first.
+            for path in [*reversed(needs[by_name[name]]), by_name[name]]:
+                if path not in order:
+                    order.append(path)
+        return [self.modules / path for path in order]
+
+
+def debian_kernels():
+    """The kernels that are here, by name."""
+    found = {}
+    for line in subprocess.check_output([KERNELS, "list"], text=True).splitlines():
+        name, _, release = line.split()
+        if release == "-":
+            continue
+
+        def path(what):
+            return pathlib.Path(subprocess.check_output([KERNELS, "path", name, what], text=True).strip())
+
+        found[name] = DebianKernel(name, release, path("vmlinuz"), path("modules"))
+    return found
+
+
+def make_initramfs(root, kernel, modules, target, files=()):
+    """An initial file system: the root folder, modules with their dependencies, and files [(path inside, bytes or source)]."""
+    with tempfile.TemporaryDirectory(prefix="ktrxer-initramfs-") as name:
+        top = pathlib.Path(name)
+        (top / "modules").mkdir()
+        order = []
+        for source in kernel.with_dependencies(modules):
+            shutil.copy(source, top / "modules" / source.name)
+            order.append(f"/modules/{source.name}\n")
+        (top / "modules" / "order").write_text("".join(order))
+        for inside, content in files:
+            path = top / inside.lstrip("/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, pathlib.Path):
+                shutil.copy(content, path)
+            else:
+                path.write_bytes(content)
+        # Two archives, one behind the other, are one to the kernel. Inodes and times would differ from run to run.
+        with open(target, "wb") as archive:
+            for folder in pathlib.Path(root), top:
+                names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+                for path in folder.rglob("*"):
+                    os.utime(path, (0, 0), follow_symlinks=False)
+                made = subprocess.run(
+                    ["cpio", "--quiet", "--reproducible", "-o", "-H", "newc", "-R", "0:0"],
+                    cwd=folder, input="\n".join(names) + "\n", text=True, stdout=archive, stderr=subprocess.PIPE,
+                )
+                if made.returncode != 0:
+                    raise BedFailure(f"cpio failed: {made.stderr}")
+
+
+def _machine(kernel, initramfs, cards, memory, append):
+    command = [
+        "qemu-system-x86_64", "-M", "pc", "-cpu", "qemu64", "-accel", "tcg", "-m", memory, "-nodefaults",
+        "-no-user-config", "-display", "none", "-monitor", "none", "-no-reboot", "-serial", "stdio",
+        "-kernel", str(kernel.vmlinuz), "-initrd", str(initramfs),
+        # A panic ends the guest at once; and what processors of today have wrong need not be mended in an emulator.
+        "-append", f"console=ttyS0 panic=-1 mitigations=off nokaslr loglevel=7 {append}",
+    ]
+    for number, card in enumerate(cards):
+        command += [
+            "-netdev", f"hubport,id=n{number},hubid=0",
+            "-device", f"{card},netdev=n{number},mac=02:00:00:00:00:{number + 1:02x},romfile=",
+        ]
+    return command
+
+
+class QemuGuest(Guest):
+    """A running guest. `modules` are loaded with their dependencies before the first script."""
+
+    def __init__(self, root, kernel, cards=("e1000", "e1000"), modules=(), memory="256M"):
+        super().__init__()
+        initramfs = self.folder.with_suffix(".cpio")
+        try:
+            make_initramfs(root, kernel, [*BASE_MODULES, *SHARED_FOLDER_MODULES, *modules], initramfs)
+            command = _machine(kernel, initramfs, cards, memory, "BED=9p BED_WAIT=1")
+            command += ["-virtfs", f"local,path={self.folder},mount_tag=bed,security_model=none"]
+            self.start(command)
+            self.run("true", timeout=120).check()
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            initramfs.unlink(missing_ok=True)
+
+
+@dataclasses.dataclass
+class ExactRun:
+    """What came of an exact run: a Result for each script, the kernel log, and what the dumped card saw (pcap)."""
+
+    results: list
+    kernel_log: str
+    dump: bytes
+
+
+def exact_run(root, kernel, scripts, cards=("e1000", "e1000"), modules=(), files=(), shift=3, memory="256M",
+              dump=None, timeout=120):
+    """Runs scripts in a guest of their own. One instruction takes 2^shift ns. `dump` is the number of the card to capture at."""
+    with tempfile.TemporaryDirectory(prefix="ktrxer-exact-") as name:
+        folder = pathlib.Path(name)
+        contents = [(f"/bed/{number}.cmd", script.encode() + b"\n") for number, script in enumerate(scripts, 1)]
+        make_initramfs(root, kernel, [*BASE_MODULES, *modules], folder / "initramfs", [*contents, *files])
+        command = _machine(kernel, folder / "initramfs", cards, memory, "BED=batch")
+        command += [
+            "-icount", f"shift={shift},align=off,sleep=off", "-rtc", "base=2024-01-01,clock=vm", "-seed", "1",
+            "-serial", f"file:{folder / 'results'}",
+        ]
+        if dump is not None:
+            command += ["-object", f"filter-dump,id=dump,netdev=n{dump},file={folder / 'dump'}"]
+        try:
+            ended = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
+                env=dict(os.environ, TZ="UTC"),
+            )
+        except subprocess.TimeoutExpired as late:
+            raise BedFailure(f"not done after {timeout} s\n--- kernel log\n{clipped((late.stdout or b'').decode(errors='replace'))}")
+        log = ended.stdout.decode(errors="replace")
+        said = _parsed((folder / "results").read_bytes()) if (folder / "results").exists() else {}
+        results = []
+        for number, script in enumerate(scripts, 1):
+            if f"{number}.status" not in said:
+                raise BedFailure(f"the guest ended during\n{script}\n--- kernel log\n{clipped(log)}")
+            text = {kind: said[f"{number}.{kind}"].decode(errors="replace") for kind in ("out", "err", "status")}
+            results.append(Result(script, int(text["status"]), text["out"], text["err"]))
+        return ExactRun(results, log, (folder / "dump").read_bytes() if dump is not None else b"")
+
+
+def _parsed(stream):
+    """{name: content} of what bed-init reports: a line "NAME LENGTH", then the bytes."""
+    files = {}
+    while b"\n" in stream:
+        head, _, stream = stream.partition(b"\n")
+        name, length = head.decode().split()
+        files[name], stream = stream[: int(length)], stream[int(length):]
+    return files

@@ -1,0 +1,216 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Debian's own amd64 kernels, to build modules for and to boot: images, modules and headers, unpacked in the cache.
+#   kernels.sh list                       every kernel that is known, and whether it is here
+#   kernels.sh fetch NAME                 brings it if it is not here yet
+#   kernels.sh build NAME FOLDER OUT      builds the kernel module in FOLDER for it and puts the .ko files into OUT
+#   kernels.sh path NAME WHAT             prints where something of it is: vmlinuz, modules, kdir, config, release, folder
+# The name uml stands for the debug kernel of User Mode Linux, which ../beds/uml.sh builds, in build and path kdir.
+# Nothing is installed on this machine: packages are taken from the newest kernel that the suite's index names, with an
+# apt configuration of its own, and unpacked. A kernel that is here stays; remove its folder for a newer one.
+# Kernels whose compiler this machine lacks are built for inside a chroot of their suite, which needs root.
+# shellcheck disable=SC2086 # lists of words
+set -euo pipefail
+
+cache=${KTRXER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ktrxer}
+mirror=${KTRXER_DEBIAN_MIRROR:-http://deb.debian.org}
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+names="5.10 6.1 6.12 7"
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+usage() { sed -n 's/^#   \(kernels.sh .*\)/\1/p' "${BASH_SOURCE[0]}" >&2; exit 64; }
+say() { echo "kernels: $*"; }
+fail() { echo "kernels: $*" >&2; exit 69; }
+
+# Where a kernel comes from: sets suite, sources, and chroot if this machine's compiler does not serve it.
+describe() {
+	chroot=
+	case $1 in
+	5.10) suite=bullseye sources="debian:bullseye debian-security:bullseye-security" ;;
+	6.1) suite=bookworm sources="debian:bookworm debian-security:bookworm-security" ;;
+	6.12) suite=bookworm sources="debian-security:bookworm-security" ;;
+	7) suite=forky sources="debian:forky" chroot=yes ;;
+	uml)
+		folder=$(dirname "$("$here/../beds/uml.sh" path "$cache" debug)")
+		return ;;
+	*) fail "no kernel is called '$1'; there are: $names" ;;
+	esac
+	# What decides on the folder's content, comments aside.
+	key=$( (echo "$1 $sources $chroot"; declare -f choose unpack settle_headers make_chroot) | sha256sum | cut -c1-16)
+	folder=$cache/kernel-$1-$key
+}
+
+# apt on an index of its own: apt_of COMMAND ARGUMENT...
+apt_of() {
+	local tool=$1
+	shift
+	"$tool" -q -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=- -o Dir::State::lists="$apt/lists" \
+		-o Dir::State::status="$apt/status" -o Dir::Cache="$apt/cache" -o APT::Sandbox::User=root \
+		-o APT::Architecture=amd64 -o APT::Architectures::=amd64 "$@"
+}
+
+# Sets release (as uname -r has it) to the newest kernel of this version in the index, and packages to what it consists of.
+choose() {
+	local version=${1//./\\.}
+	release=$(apt_of apt-cache pkgnames linux-headers-$1 |
+		sed -nE "s/^linux-headers-($version[.][0-9]+[.0-9]*([-+][a-z]*[0-9]+)*-amd64)$/\1/p" | sort -V | tail -n 1)
+	[ -n "$release" ] || fail "the index of $suite names no kernel $1"
+	local common=${release%-amd64}
+	if apt_of apt-cache show linux-modules-$release > /dev/null 2>&1; then
+		packages="linux-binary-unsigned-$release linux-modules-$release"
+	else
+		packages="linux-image-$release-unsigned"
+	fi
+	[ -z "$chroot" ] || return 0
+	local kbuild=linux-kbuild-$common
+	apt_of apt-cache show $kbuild > /dev/null 2>&1 || kbuild=linux-kbuild-$1
+	packages="$packages linux-headers-$release linux-headers-$common-common $kbuild"
+}
+
+# Unpacks the packages into the new folder: all of the headers; of the image what a network test may want.
+unpack() {
+	local package
+	for package in "$work"/*.deb; do
+		case ${package##*/} in
+		linux-headers* | linux-kbuild*) dpkg -x "$package" "$new" ;;
+		*) dpkg-deb --fsys-tarfile "$package" | tar x -C "$new" --wildcards \
+			--exclude='*/net/wireless/*' --exclude='*/ethernet/[a-hj-z]*/*' --exclude='*/drivers/net/can/*' \
+			'*/boot/vmlinuz*' '*/boot/config*' '*/modules.*' '*/kernel/net/*' '*/kernel/drivers/net/*' \
+			'*/kernel/drivers/virtio/*' '*/kernel/lib/*' '*/kernel/crypto/*' '*/kernel/arch/x86/crypto/*' \
+			'*/kernel/fs/9p/*' '*/kernel/fs/fscache/*' '*/kernel/fs/netfs/*' 2> "$work/tar.log" ||
+			# A package without one of these (config and vmlinuz of an image that is split in two) is no failure.
+			! grep -v -e 'Not found in archive' -e 'Exiting with failure status' "$work/tar.log" ;;
+		esac
+	done
+	[ ! -d "$new/usr/lib/modules" ] || [ -e "$new/lib/modules/$release/kernel" ] || {
+		mkdir -p "$new/lib/modules"
+		cp -a "$new/usr/lib/modules/." "$new/lib/modules/"
+		rm -rf "$new/usr/lib/modules"
+	}
+	find "$new/lib/modules" -name '*.ko.xz' -exec unxz {} +
+	PATH=$PATH:/usr/sbin:/sbin depmod -b "$new" "$release"
+	mv "$new/boot/vmlinuz-$release" "$new/vmlinuz"
+	mv "$new/boot/config-$release" "$new/config"
+	rm -rf "$new/boot" "$new/usr/share"
+	echo "$release" > "$new/release"
+}
+
+# Headers name each other by absolute path: the new place is written into them.
+settle_headers() {
+	local headers=usr/src/linux-headers-$release
+	sed -i "s|/usr/src/|$folder/usr/src/|" "$new/$headers/Makefile"
+	rm -f "$new/lib/modules/$release/"{build,source}
+	ln -s "$headers" "$new/kdir"
+}
+
+# A small system of the suite with the headers and the compiler that they ask for.
+make_chroot() {
+	[ "$(id -u)" = 0 ] || fail "building for a kernel of $suite needs a chroot, and making that needs root"
+	local root=$new/chroot packages=linux-headers-$release
+	debootstrap --variant=minbase --include=ca-certificates --keyring="$keyring" "$suite" "$root" "$mirror/debian" > "$work/log" 2>&1 &&
+		env DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get -q -y -o APT::Sandbox::User=root install \
+			--no-install-recommends $packages make pahole kmod >> "$work/log" 2>&1 ||
+		{ tail -n 20 "$work/log" >&2; fail "could not make a chroot of $suite; the end of the log is above"; }
+	rm -rf "$root/var/cache/apt" "$root/var/lib/apt/lists" "$root/usr/share/"{doc,man,locale}
+	mkdir -p "$root/module"
+	ln -s "chroot/usr/src/linux-headers-$release" "$new/kdir"
+}
+
+fetch() {
+	describe "$1"
+	[ "$1" != uml ] || fail "uml is not fetched but built; run: make setup"
+	[ ! -e "$folder/release" ] || return 0
+	mkdir -p "$cache"
+	exec 7> "$cache/kernels.lock"
+	flock 7
+	[ ! -e "$folder/release" ] || return 0
+	work=$(mktemp -d "$cache/kernel-fetching.XXXXXX")
+	trap 'rm -rf "$work"' EXIT
+	trap 'exit 130' INT TERM HUP
+	apt=$work/apt new=$work/new
+	mkdir -p "$apt"/{lists,cache/archives}/partial "$new"
+	: > "$apt/status"
+	local source
+	for source in $sources; do
+		echo "deb [signed-by=$keyring] $mirror/${source%:*} ${source#*:} main"
+	done > "$apt/sources.list"
+	apt_of apt-get update > "$work/log" 2>&1 || { tail "$work/log" >&2; fail "the index of $suite could not be fetched"; }
+	choose "$1"
+	say "fetching Linux $release of $suite"
+	(cd "$work" && apt_of apt-get download $packages >> "$work/log" 2>&1) ||
+		{ tail "$work/log" >&2; fail "$packages could not be fetched"; }
+	unpack
+	if [ -n "$chroot" ]; then make_chroot; else settle_headers; fi
+	rm -rf "$folder"
+	mv "$new" "$folder"
+}
+
+# Out-of-tree builds leave their objects beside the sources: they are made on a copy, one for each kernel.
+build() {
+	describe "$1"
+	[ -e "$folder/kdir" ] || fail "no kernel $1 here; run: make setup (uml, 6.1, 6.12) or make setup-kernels (all)"
+	local source
+	source=$(cd "$2" && pwd)
+	mkdir -p "$3"
+	local out
+	out=$(cd "$3" && pwd)
+	work=$(mktemp -d)
+	trap 'rm -rf "$work"' EXIT
+	mkdir "$work/module"
+	(cd "$source" && tar c --exclude='*.o' --exclude='*.ko' --exclude='*.cmd' --exclude='*.mod*' .) | tar x -C "$work/module"
+	unset MAKEFLAGS MAKELEVEL MFLAGS ARCH CROSS_COMPILE KDIR
+	if [ -n "$chroot" ]; then
+		in_chroot "$folder/chroot" "$work/module" make -C "/usr/src/linux-headers-$(< "$folder/release")" M=/module modules
+	else
+		local options=
+		# The debug kernel leaves it to each module whether undefined behaviour is looked for.
+		[ "$1" != uml ] || options="ARCH=um UBSAN_SANITIZE=y"
+		make -C "$folder/kdir" $options M="$work/module" modules
+	fi > "$work/log" 2>&1 || { cat "$work/log" >&2; fail "$source does not build for Linux $1"; }
+	# Warnings are worth seeing; that the compiler is another build of the same version is not.
+	grep -A 6 -i 'warning:' "$work/log" | grep -v -e 'the compiler differs' -e 'kernel was built by' -e 'You are using' >&2 || true
+	find "$work/module" -name '*.ko' -exec cp -t "$out" {} +
+}
+
+# in_chroot ROOT FOLDER COMMAND...: with FOLDER as /module and /proc (objtool wants it), in a mount namespace of its own.
+in_chroot() {
+	local root=$1 module=$2
+	shift 2
+	# shellcheck disable=SC2016 # for the shell in the namespace
+	unshare --mount --pid --fork sh -c 'root=$1 module=$2; shift 2
+		mount -t proc proc "$root/proc" && mount --bind "$module" "$root/module" && exec chroot "$root" "$@"' \
+		sh "$root" "$module" "$@"
+}
+
+path() {
+	describe "$1"
+	case $2 in
+	folder) echo "$folder" ;;
+	vmlinuz | config) echo "$folder/$2" ;;
+	kdir) echo "$folder/kdir" ;;
+	release | modules)
+		[ -e "$folder/release" ] || fail "no kernel $1 here"
+		if [ "$2" = release ]; then cat "$folder/release"; else echo "$folder/lib/modules/$(< "$folder/release")"; fi ;;
+	*) usage ;;
+	esac
+}
+
+list() {
+	local name
+	for name in $names; do
+		describe "$name"
+		if [ -e "$folder/release" ]; then
+			echo "$name $suite $(< "$folder/release")"
+		else
+			echo "$name $suite -"
+		fi
+	done
+}
+
+case ${1:-} in
+list) [ $# = 1 ] || usage; list ;;
+fetch) [ $# = 2 ] || usage; fetch "$2" ;;
+build) [ $# = 4 ] || usage; build "$2" "$3" "$4" ;;
+path) [ $# = 3 ] || usage; path "$2" "$3" ;;
+*) usage ;;
+esac
