@@ -8,13 +8,17 @@ TARGET ?= x86_64
 
 .PHONY: help
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 include toolchains/embedded.mk
 
 .PHONY: setup
 setup: ## install and build what the tests need and this machine lacks (Debian 12; root when packages are missing)
 	@Tests/beds/setup.sh all
+
+.PHONY: setup-kernels
+setup-kernels: ## setup, and every other Debian kernel that the module is tried on (5.10, 7; root, some minutes)
+	@Tests/beds/setup.sh kernels
 
 .PHONY: build
 build: $(OUT)/ktrxer-agent ## the static agent for TARGET (x86_64), in build/TARGET/
@@ -34,6 +38,7 @@ test: ## set up, build, and pass all tests
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory build
 	@$(MAKE) --no-print-directory test-unit
+	@$(MAKE) --no-print-directory test-kernel
 	@$(MAKE) --no-print-directory test-network
 
 .PHONY: test-unit
@@ -43,6 +48,10 @@ test-unit: ## unit tests on the host
 .PHONY: test-network
 test-network: build ## network tests: in User Mode Linux with virtual time, and (as root) on this kernel
 	@Tests/network/run.sh
+
+.PHONY: test-kernel
+test-kernel: build ## kernel tests: in User Mode Linux with all debug options, and on the Debian kernels that are here
+	@Tests/kernel/run.sh
 
 .PHONY: lint
 lint: ## formatting and style of the sources

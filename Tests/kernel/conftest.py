@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures: guests with the module loaded, made once for the tests of a file; and the judge, after every test.
+
+debug   the debug kernel with ktrxer.ko in it
+real    each Debian kernel that is here in turn (or those of KTRXER_KERNELS, say "6.1 6.12"), with ktrxer.ko in it
+
+A test fails when the kernel of a guest that it used has reported anything while it ran, and the last test of a file when
+memory was lost, or the module could not be unloaded.
+"""
+
+import os
+import pathlib
+
+import pytest
+
+import kbed
+from guest import ROOT, make_root
+from kbed import KernelGuest, KernelMisbehaved
+
+AGENT = pathlib.Path(os.environ.get("KTRXER_AGENT") or ROOT / "build" / "x86_64" / "ktrxer-agent").resolve()
+
+
+@pytest.fixture(scope="session")
+def guest_root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("guest") / "root"
+    make_root(folder, AGENT)
+    return folder
+
+
+def with_module(kind, root):
+    with kbed.started(kind, root) as guest:
+        module = guest.load()
+        yield guest
+        guest.begin()
+        guest.judge_leaks()
+        guest.unload(module)
+        guest.judge_leaks()
+        guest.judge()
+
+
+@pytest.fixture(scope="module")
+def debug(guest_root):
+    yield from with_module("uml", guest_root)
+
+
+@pytest.fixture(scope="module")
+def real(request, guest_root):
+    yield from with_module(request.param, guest_root)
+
+
+def pytest_generate_tests(metafunc):
+    if "real" in metafunc.fixturenames:
+        wanted = os.environ.get("KTRXER_KERNELS", "").split()
+        here = [kind for kind in kbed.available_kinds() if kind != "uml"]
+        absent = [kind for kind in wanted if kind not in here]
+        if absent:
+            raise pytest.UsageError(f"KTRXER_KERNELS names what is not here: {' '.join(absent)}; run: make setup-kernels")
+        metafunc.parametrize("real", wanted or here, indirect=True, scope="module")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    guests = [value for value in item.funcargs.values() if isinstance(value, KernelGuest)]
+    for guest in guests:
+        guest.begin()
+    outcome = yield
+    for guest in guests:
+        try:
+            guest.judge()
+        except KernelMisbehaved as report:
+            # What the kernel says explains a failed assertion: it comes with it.
+            if outcome.excinfo is None:
+                outcome.force_exception(report)
+            else:
+                item.add_report_section("call", "kernel", str(report))
