@@ -19,6 +19,9 @@
 /* Where the kernel looks for the frame in a send slot (af_packet.c: tpacket_parse_header). */
 #define SEND_DATA_OFFSET ((uint32_t)(TPACKET2_HDRLEN - sizeof(struct sockaddr_ll)))
 
+/* Where packets are received that come without a ring, one at a time; only touched pages count. */
+static uint8_t received[1 << 16];
+
 static struct tpacket2_hdr *ring_slot(const struct ktrxer_packet *packet, uint32_t offset, uint32_t block,
 				      uint32_t slot_size, uint32_t slot)
 {
@@ -76,20 +79,29 @@ static int set_number(int fd, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof(value)) ? -errno : 0;
 }
 
-static int prepare(struct ktrxer_packet *packet, const struct ktrxer_packet_setup *setup)
+/* Send slots without rings: memory of ours, laid out as a ring's. */
+static int make_slots(struct ktrxer_packet *packet, const struct ktrxer_packet_setup *setup)
 {
-	struct sockaddr_ll local = {
-		.sll_family = AF_PACKET,
-		.sll_protocol = htons((uint16_t)setup->ethertype),
-		.sll_ifindex = (int)setup->interface_index,
-	};
+	packet->send_slots = setup->send_slots;
+	packet->send_slot_size = setup->send_slot_size;
+	packet->send_block = setup->send_slots * setup->send_slot_size;
+	packet->send_next = 0;
+	packet->map = mmap(NULL, packet->send_block, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (packet->map == MAP_FAILED) {
+		packet->map = NULL;
+		return -errno;
+	}
+	packet->map_length = packet->send_block;
+	return 0;
+}
+
+/* Each ring makes the kernel wait for its other processors (af_packet.c: packet_set_ring, synchronize_net). */
+static int map_rings(struct ktrxer_packet *packet, const struct ktrxer_packet_setup *setup)
+{
 	uint32_t receive_bytes, send_bytes;
 	int fd = packet->descriptor;
-	int result;
+	int result = set_number(fd, SOL_PACKET, PACKET_VERSION, TPACKET_V2);
 
-	result = attach_filter(fd, setup->filter, setup->filter_length);
-	if (!result)
-		result = set_number(fd, SOL_PACKET, PACKET_VERSION, TPACKET_V2);
 	/*
 	 * The kernel leaves what follows the link header in the ring's pages. Devices without such a header look for
 	 * the IP header in the packet's linear part (WireGuard refuses it otherwise): a prefix says how much goes there.
@@ -106,12 +118,6 @@ static int prepare(struct ktrxer_packet *packet, const struct ktrxer_packet_setu
 				   &packet->send_block);
 	if (result)
 		return result;
-	/* Older kernels and some drivers lack these; the caller then gets user-space timestamps. */
-	set_number(fd, SOL_PACKET, PACKET_QDISC_BYPASS, 1);
-	set_number(fd, SOL_SOCKET, SO_TIMESTAMPING,
-		   SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE |
-			   SOF_TIMESTAMPING_OPT_ID | SOF_TIMESTAMPING_OPT_TSONLY);
-
 	packet->receive_slots = receive_bytes / setup->receive_slot_size;
 	packet->receive_slot_size = setup->receive_slot_size;
 	packet->send_slots = send_bytes / setup->send_slot_size;
@@ -123,9 +129,6 @@ static int prepare(struct ktrxer_packet *packet, const struct ktrxer_packet_setu
 		return -errno;
 	}
 	packet->map_length = receive_bytes + send_bytes;
-	/* Bound last: until now the socket has no protocol and so receives nothing unfiltered. */
-	if (bind(fd, (struct sockaddr *)&local, sizeof(local)))
-		return -errno;
 	return 0;
 }
 
@@ -133,19 +136,68 @@ int32_t ktrxer_packet_socket(void)
 {
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	/* Older kernels and some drivers lack these; the caller then gets user-space timestamps. Asked for as early as
+	 * can be: the kernel switches its receive timestamps on in the background. */
+	set_number(fd, SOL_SOCKET, SO_TIMESTAMPING,
+		   SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE |
+			   SOF_TIMESTAMPING_OPT_ID | SOF_TIMESTAMPING_OPT_TSONLY);
+	set_number(fd, SOL_PACKET, PACKET_QDISC_BYPASS, 1);
+	return fd;
 }
 
 int32_t ktrxer_packet_open(struct ktrxer_packet *packet, int32_t descriptor, const struct ktrxer_packet_setup *setup)
 {
+	struct sockaddr_ll local = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons((uint16_t)setup->ethertype),
+		.sll_ifindex = (int)setup->interface_index,
+	};
 	int result;
 
 	memset(packet, 0, sizeof(*packet));
 	packet->descriptor = descriptor;
-	result = prepare(packet, setup);
+	packet->mapped = setup->mapped;
+	packet->link_length = setup->link_header ? ETH_HLEN : 0;
+	result = attach_filter(descriptor, setup->filter, setup->filter_length);
+	if (!result)
+		result = setup->mapped ? map_rings(packet, setup) : make_slots(packet, setup);
+	/* Bound last: until now the socket has no protocol and so receives nothing unfiltered. */
+	if (!result && bind(descriptor, (struct sockaddr *)&local, sizeof(local)))
+		result = -errno;
 	if (result)
 		ktrxer_packet_close(packet);
 	return result;
+}
+
+int32_t ktrxer_packet_park(struct ktrxer_packet *packet)
+{
+	/* BPF_RET | BPF_K: nothing passes. */
+	static const uint64_t nothing = (uint64_t)(BPF_RET | BPF_K) << 48;
+
+	if (!packet->mapped && packet->map) {
+		munmap(packet->map, packet->map_length);
+		packet->map = NULL;
+	}
+	return attach_filter(packet->descriptor, &nothing, 1);
+}
+
+int32_t ktrxer_packet_resume(struct ktrxer_packet *packet, const struct ktrxer_packet_setup *setup)
+{
+	struct ktrxer_transmit_stamp stamp;
+	struct ktrxer_captured left;
+	int result = 0;
+
+	/* What passed the former filter, and is told of former frames. */
+	while (ktrxer_packet_peek(packet, &left))
+		ktrxer_packet_next(packet);
+	while (ktrxer_packet_transmit_stamp(packet, &stamp))
+		;
+	ktrxer_packet_lost(packet);
+	if (!packet->mapped)
+		result = make_slots(packet, setup);
+	return result ? result : attach_filter(packet->descriptor, setup->filter, setup->filter_length);
 }
 
 void ktrxer_packet_close(struct ktrxer_packet *packet)
@@ -200,23 +252,67 @@ int32_t ktrxer_packet_slot_state(const struct ktrxer_packet *packet, uint32_t sl
 	return KTRXER_SLOT_FREE;
 }
 
+/* What the kernel does with a send ring (af_packet.c: tpacket_snd), slot by slot. */
+static int32_t send_slots(struct ktrxer_packet *packet)
+{
+	struct tpacket2_hdr *header = send_slot(packet, packet->send_next);
+
+	while (header->tp_status == TP_STATUS_SEND_REQUEST) {
+		if (send(packet->descriptor, (uint8_t *)header + SEND_DATA_OFFSET, header->tp_len, MSG_DONTWAIT) < 0) {
+			if (errno == EMSGSIZE || errno == EINVAL)
+				header->tp_status = TP_STATUS_WRONG_FORMAT;
+			/* No room among what this socket has under way: as if the device were full, but not counted. */
+			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		}
+		header->tp_status = TP_STATUS_AVAILABLE;
+		packet->send_next = (packet->send_next + 1) % packet->send_slots;
+		header = send_slot(packet, packet->send_next);
+	}
+	return 0;
+}
+
 int32_t ktrxer_packet_send(struct ktrxer_packet *packet)
 {
+	if (!packet->mapped)
+		return send_slots(packet);
 	return send(packet->descriptor, NULL, 0, MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+/* Without a ring. A socket bound to one protocol is not shown what this host sends. */
+static int32_t receive(struct ktrxer_packet *packet, struct ktrxer_captured *captured)
+{
+	struct ktrxer_message message;
+	int32_t length = ktrxer_message_receive(packet->descriptor, 0, received, sizeof(received), &message);
+
+	if (length < 0) {
+		if (length != -EAGAIN)
+			packet->failed = 1;
+		return 0;
+	}
+	captured->frame = received;
+	captured->length = (uint32_t)length;
+	captured->wire_length = (uint32_t)length;
+	captured->network_offset = packet->link_length;
+	captured->outgoing = 0;
+	captured->realtime = message.realtime;
+	return 1;
 }
 
 int32_t ktrxer_packet_peek(struct ktrxer_packet *packet, struct ktrxer_captured *captured)
 {
-	struct tpacket2_hdr *header = receive_slot(packet);
+	const struct tpacket2_hdr *header;
 	const struct sockaddr_ll *from;
-	uint32_t status = __atomic_load_n(&header->tp_status, __ATOMIC_ACQUIRE);
-	uint32_t start;
+	uint32_t status, start;
 
+	if (!packet->mapped)
+		return receive(packet, captured);
+	header = receive_slot(packet);
+	status = __atomic_load_n(&header->tp_status, __ATOMIC_ACQUIRE);
 	if (!(status & TP_STATUS_USER))
 		return 0;
-	from = (const struct sockaddr_ll *)((uint8_t *)header + TPACKET_ALIGN(sizeof(*header)));
+	from = (const struct sockaddr_ll *)((const uint8_t *)header + TPACKET_ALIGN(sizeof(*header)));
 	start = header->tp_mac;
-	captured->frame = (uint8_t *)header + start;
+	captured->frame = (const uint8_t *)header + start;
 	captured->length = header->tp_snaplen;
 	captured->wire_length = header->tp_len;
 	captured->network_offset = header->tp_net >= start ? header->tp_net - start : 0u;
@@ -227,6 +323,8 @@ int32_t ktrxer_packet_peek(struct ktrxer_packet *packet, struct ktrxer_captured 
 
 void ktrxer_packet_next(struct ktrxer_packet *packet)
 {
+	if (!packet->mapped)
+		return;
 	__atomic_store_n(&receive_slot(packet)->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
 	packet->receive_next = (packet->receive_next + 1) % packet->receive_slots;
 }
@@ -262,5 +360,7 @@ int32_t ktrxer_packet_error(struct ktrxer_packet *packet)
 
 	if (getsockopt(packet->descriptor, SOL_SOCKET, SO_ERROR, &error, &length))
 		return -errno;
+	if (error)
+		packet->failed = 1;
 	return -error;
 }

@@ -17,9 +17,9 @@ public final class EventLoop {
 
     public func add(_ session: Session) { sessions.append(session) }
 
-    /// Ended sessions, whose rings are closed when nobody is disturbed by it.
-    private var retired: [Session] = []
-    /// How long opening or closing rings keeps this process from launching, ns, generously.
+    /// What the sessions borrow; closed when nobody is disturbed by it.
+    public let packetSockets = PacketSockets()
+    /// How long opening rings or closing a socket keeps this process from launching, ns, generously.
     private static let openingTime: Int64 = 150_000_000
     private static let closingTime: Int64 = 100_000_000
 
@@ -29,9 +29,7 @@ public final class EventLoop {
         var index = 0
         while index < sessions.count {
             if sessions[index].isFinished {
-                let session = sessions.remove(at: index)
-                finished.append(session)
-                retired.append(session)
+                finished.append(sessions.remove(at: index))
             } else {
                 index += 1
             }
@@ -63,6 +61,8 @@ public final class EventLoop {
         while ready.count < descriptors.count { ready.append(0) }
         for index in 0..<ready.count { ready[index] = 0 }
         let now = ktrxer_clock_monotonic()
+        // What may not be closed yet for another's sake may be soon.
+        wake = min(wake, max(packetSockets.closableAt, now + Self.closingTime))
         let timeout = wake == Int64.max ? -1 : max(0, wake - now)
         _ = ready.withUnsafeMutableBufferPointer { flags in
             ktrxer_wait(descriptors, writable, flags.baseAddress, UInt32(descriptors.count), timeout)
@@ -71,8 +71,8 @@ public final class EventLoop {
         return ready[0] != 0
     }
 
-    /// Opens one session's rings, or closes those of the ended, if no other has a launch soon. Otherwise they wait
-    /// for the turn after that launch.
+    /// Opens one session's rings, or closes a socket that has long been idle, if no other has a launch soon.
+    /// Otherwise they wait for the turn after that launch.
     private func openAndClose() {
         let now = ktrxer_clock_monotonic()
         var quiet = Int64.max
@@ -83,8 +83,8 @@ public final class EventLoop {
         }
         if let ready, quiet >= now + Self.openingTime {
             ready.open(now: now)
-        } else if !retired.isEmpty && quiet >= now + Self.closingTime {
-            retired.removeAll()
+        } else if packetSockets.closableAt <= now && quiet >= now + Self.closingTime {
+            packetSockets.closeOne(now: now)
         }
     }
 

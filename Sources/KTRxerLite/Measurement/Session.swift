@@ -16,7 +16,7 @@ public final class Session {
         case new
         case resolving(NameResolution)
         case neighbour(NeighbourResolution)
-        /// Everything is known; the rings may be opened when nobody is disturbed by it.
+        /// Everything is known; rings may be opened when nobody is disturbed by it.
         case ready(Route)
         case running(any Transport, any Measurement)
         case finished
@@ -37,7 +37,11 @@ public final class Session {
     private var interface: ByteText
     private var stage = Stage.new
     private var route: Route?
-    private var packetSocket: PacketSocket?
+    /// Lent before the next hop is resolved, as the proof that this process may have one.
+    private var packetSocket: BorrowedPacketSocket?
+    private var packetShape: PacketShape?
+    private var flow: Flow?
+    private let packetSockets: PacketSockets
     private var failure: ProbeError?
     private let pacer: Pacer
     private let frames: (any FrameObserver)?
@@ -65,7 +69,7 @@ public final class Session {
     /// - Parameters:
     ///   - frames: sees the frames sent and captured; only the packet transport has them.
     public init(
-        job: ByteText, target: ByteText, options: MeasurementOptions, pacer: Pacer,
+        job: ByteText, target: ByteText, options: MeasurementOptions, pacer: Pacer, packetSockets: PacketSockets,
         frames: (any FrameObserver)?, observer: (any SessionObserver)?
     ) {
         self.job = job
@@ -74,6 +78,7 @@ public final class Session {
         targetZone = TargetZone(target)
         interface = options.interface
         self.pacer = pacer
+        self.packetSockets = packetSockets
         self.frames = frames
         self.observer = observer
         startedMonotonic = ktrxer_clock_monotonic()
@@ -199,18 +204,31 @@ public final class Session {
                 destination: address, source: options.source, interface: interface)
             if route.isLocal { throw .unsupported(.loopback) }
             if !route.linkType.hasFrameFormat { throw .unsupported(.linkType) }
-            packetSocket = try PacketSocket()
+            let flow = makeFlow(address)
+            let shape = packetShape(flow, route)
+            packetSocket = try packetSockets.borrow(for: shape)
+            packetShape = shape
+            self.flow = flow
             self.route = route
             if route.needsResolution {
                 let resolution = NeighbourResolution(route: route)
                 stage = .neighbour(resolution)
                 try neighbour(resolution, now: now)
             } else {
-                stage = .ready(route)
+                try settle(route, now: now)
             }
         } catch {
             guard options.transport == .auto && error.leavesSockets else { throw error }
             try openSocket(address, now: now)
+        }
+    }
+
+    /// Opens at once where that takes no time, and otherwise waits for `open`.
+    private func settle(_ route: Route, now: Int64) throws(ProbeError) {
+        if packetShape?.isMapped == true && packetSocket?.socket.shape == nil {
+            stage = .ready(route)
+        } else {
+            try openPacket(route, now: now)
         }
     }
 
@@ -223,7 +241,7 @@ public final class Session {
             guard var route else { throw .gatewayUnresolved }
             route.destinationMAC = mac
             self.route = route
-            stage = .ready(route)
+            try settle(route, now: now)
         }
     }
 
@@ -268,20 +286,25 @@ public final class Session {
             dontFragment: options.dontFragment, constantFlow: options.kind == .trace, token: token)
     }
 
-    private func openPacket(_ route: Route, now: Int64) throws(ProbeError) {
-        guard let address, let packetSocket else { throw .noRoute }
-        let flow = makeFlow(address)
+    private func packetShape(_ flow: Flow, _ route: Route) -> PacketShape {
         let probes: Int
         let burst: Int
         switch options.kind {
-        case .ping: (probes, burst) = (options.count, options.gap < 1_000_000 ? options.count : 32)
+        case .ping: (probes, burst) = (options.count, options.gap < 1_000_000 ? options.count : 0)
         case .train: (probes, burst) = (options.count, options.count)
-        case .trace: (probes, burst) = (Int(options.maxHops) * options.probesPerHop, 32)
+        case .trace: (probes, burst) = (Int(options.maxHops) * options.probesPerHop, options.rate > 1000 ? 32 : 0)
         }
+        return PacketShape(
+            route: route, frameLength: ProbePacket.length(flow: flow) + route.linkHeaderLength, probes: probes,
+            burst: burst)
+    }
+
+    private func openPacket(_ route: Route, now: Int64) throws(ProbeError) {
+        guard let address, let flow, let packetSocket, let packetShape else { throw .noRoute }
         let transport: PacketTransport
         do throws(ProbeError) {
             transport = try PacketTransport(
-                flow: flow, socket: packetSocket, route: route, probeCount: probes, burst: burst, observer: frames)
+                flow: flow, socket: packetSocket, shape: packetShape, route: route, observer: frames)
         } catch {
             guard options.transport == .auto && error.leavesSockets else { throw error }
             try openSocket(address, now: now)
@@ -401,6 +424,7 @@ public final class Session {
         synchronised = ktrxer_clock_synchronised() == 1
         stage = .finished
         observer = nil
+        packetSocket = nil
     }
 
     /// The result; once finished.

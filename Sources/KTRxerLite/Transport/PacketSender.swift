@@ -21,19 +21,15 @@ struct PacketSender {
         var handedOver: Int64
     }
 
-    private let ring: PacketRing
+    private let ring: PacketSocket
     private let flow: Flow
     private let route: Route
     private var queue = LaunchQueue()
     private var prepared: [Prepared] = []
     private var departed: [Departed] = []
     private var lead = WakeLead()
+    private let slotRest: Int64
 
-    /// Next slot that the kernel will look at, once everything prepared is gone.
-    private var nextSlot: UInt32 = 0
-    /// CLOCK_MONOTONIC ns from which each slot may be filled again.
-    private var reusableFrom: [Int64]
-    private var nextKey: UInt32 = 0
     /// nil until the first frame shows whether this device stamps what it sends.
     private var deviceStamps: Bool?
     /// No attempt before this instant, after the device refused a frame.
@@ -46,25 +42,28 @@ struct PacketSender {
     private static let prepareAhead: Int64 = 10_000_000
     /// How long a completion waits for the driver's timestamp.
     private static let stampPatience: Int64 = 20_000_000
-    /// The kernel sends a slot's pages as they lie. A virtual device reports them free when it passes the packet
-    /// on, while somebody may still have to read them, so a slot rests before it is filled again.
-    private static let slotRest: Int64 = 250_000_000
+    /// The kernel sends a ring slot's pages as they lie. A virtual device reports them free when it passes the
+    /// packet on, while somebody may still have to read them, so a slot rests before it is filled again.
+    private static let ringSlotRest: Int64 = 250_000_000
+    /// Without rings it sends a copy; the slot is kept until its completion, for the observer.
+    private static let ownSlotRest: Int64 = stampPatience + 5_000_000
     private static let mostAttempts: UInt8 = 8
     /// One call launches for so long at most, so that answers are read meanwhile.
     private static let launchSpell: Int64 = 2_000_000
 
-    init(ring: PacketRing, flow: Flow, route: Route) {
+    /// - Parameter ring: an open socket; with or without rings, its slots are used as one.
+    init(ring: PacketSocket, flow: Flow, route: Route) {
         self.ring = ring
         self.flow = flow
         self.route = route
-        reusableFrom = [Int64](repeating: 0, count: Int(ring.packet.pointee.send_slots))
+        slotRest = ring.packet.pointee.mapped != 0 ? Self.ringSlotRest : Self.ownSlotRest
     }
 
     mutating func submit(_ probe: Probe) {
         // What is prepared leaves in ring order: a probe that is due earlier sends the later ones back.
         while let last = prepared.last, last.probe.launch > probe.launch, last.attempts == 0 {
             prepared.removeLast()
-            nextSlot = last.slot
+            ring.nextSlot = last.slot
             queue.putBack(last.probe)
         }
         queue.insert(probe)
@@ -75,7 +74,7 @@ struct PacketSender {
         if let first = prepared.first {
             wake = max(retryAt, first.probe.launch - lead.lead)
         } else if let first = queue.first {
-            wake = max(first.launch - Self.prepareAhead, reusableFrom[Int(nextSlot)], slotBusyUntil)
+            wake = max(first.launch - Self.prepareAhead, ring.reusableFrom[Int(ring.nextSlot)], slotBusyUntil)
         }
         if let first = departed.first { wake = min(wake, first.handedOver + Self.stampPatience) }
         return wake
@@ -107,24 +106,24 @@ struct PacketSender {
     /// Builds frames for what is due soon, as far as slots are free.
     private mutating func prepare(now: Int64, events: inout EventQueue) {
         while let next = queue.first, next.launch - now <= Self.prepareAhead,
-            prepared.count < reusableFrom.count,
-            reusableFrom[Int(nextSlot)] <= now
+            prepared.count < ring.reusableFrom.count,
+            ring.reusableFrom[Int(ring.nextSlot)] <= now
         {
-            guard ktrxer_packet_slot_state(ring.packet, nextSlot) == Int32(KTRXER_SLOT_FREE.rawValue) else {
+            guard ktrxer_packet_slot_state(ring.packet, ring.nextSlot) == Int32(KTRXER_SLOT_FREE.rawValue) else {
                 slotBusyUntil = now + 1_000_000
                 return
             }
             let probe = queue.removeFirst()
             let capacity = Int(ktrxer_packet_slot_capacity(ring.packet))
             let buffer = UnsafeMutableRawBufferPointer(
-                start: ktrxer_packet_slot(ring.packet, nextSlot), count: capacity)
+                start: ktrxer_packet_slot(ring.packet, ring.nextSlot), count: capacity)
             var bytes = buffer.mutableBytes
             do throws(FrameError) {
                 let start = try route.writeLinkHeader(into: &bytes)
                 let length = try ProbePacket.build(
                     flow: flow, source: route.source, probe: probe, into: &bytes, at: start)
-                prepared.append(Prepared(probe: probe, slot: nextSlot, length: UInt32(start + length)))
-                nextSlot = (nextSlot + 1) % UInt32(reusableFrom.count)
+                prepared.append(Prepared(probe: probe, slot: ring.nextSlot, length: UInt32(start + length)))
+                ring.nextSlot = (ring.nextSlot + 1) % UInt32(ring.reusableFrom.count)
             } catch {
                 events.append(
                     .completion(
@@ -159,9 +158,9 @@ struct PacketSender {
     }
 
     private mutating func depart(_ frame: Prepared, at now: Int64, events: inout EventQueue) {
-        reusableFrom[Int(frame.slot)] = now + Self.slotRest
-        departed.append(Departed(frame: frame, key: nextKey, handedOver: now))
-        nextKey &+= 1
+        ring.reusableFrom[Int(frame.slot)] = now + slotRest
+        departed.append(Departed(frame: frame, key: ring.nextKey, handedOver: now))
+        ring.nextKey &+= 1
     }
 
     /// The kernel stopped at the first prepared frame: tries again later, or gives up.
@@ -170,7 +169,7 @@ struct PacketSender {
         let state = ktrxer_packet_slot_state(ring.packet, prepared[0].slot)
         if busy && state == Int32(KTRXER_SLOT_QUEUED.rawValue) {
             // The frame that the driver refused had already been counted.
-            if result != 0 { nextKey &+= 1 }
+            if result != 0 { ring.nextKey &+= 1 }
             if prepared[0].attempts < Self.mostAttempts {
                 retryAt = now + 20_000 << Int64(prepared[0].attempts)
                 return
@@ -187,7 +186,7 @@ struct PacketSender {
         }
         // A full queue or a dead interface concerns all that were due; a bad frame only itself.
         let failing = state == Int32(KTRXER_SLOT_REFUSED.rawValue) ? 1 : due
-        nextSlot = prepared[0].slot
+        ring.nextSlot = prepared[0].slot
         for index in 0..<prepared.count {
             let frame = prepared[index]
             if frame.attempts > 0 { ktrxer_packet_unmark(ring.packet, frame.slot) }
@@ -209,7 +208,8 @@ struct PacketSender {
     ) {
         var stamp = ktrxer_transmit_stamp()
         var fresh = false
-        while !departed.isEmpty && ktrxer_packet_transmit_stamp(ring.packet, &stamp) == 1 {
+        // Late ones too, which would keep the descriptor readable.
+        while ktrxer_packet_transmit_stamp(ring.packet, &stamp) == 1 {
             if !fresh {
                 clock.refresh()
                 fresh = true
@@ -258,7 +258,7 @@ struct PacketSender {
     mutating func cancel(events: inout EventQueue) {
         for frame in prepared {
             if frame.attempts > 0 { ktrxer_packet_unmark(ring.packet, frame.slot) }
-            nextSlot = prepared[0].slot
+            ring.nextSlot = prepared[0].slot
             events.append(
                 .completion(Completion(sequence: frame.probe.sequence, failure: .cancelled, attempts: frame.attempts)))
         }

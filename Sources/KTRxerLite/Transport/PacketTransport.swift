@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Probes as whole frames through AF_PACKET rings, past the queueing discipline. Launching is in
+// Probes as whole frames through AF_PACKET, past the queueing discipline. Launching is in
 // PacketSender.swift; this file opens, receives and reports.
 import CKTRxer
 
@@ -13,7 +13,8 @@ public final class PacketTransport: Transport {
     public private(set) var lostCaptures: UInt64 = 0
 
     let route: Route
-    private let ring: PacketRing
+    private let borrowed: BorrowedPacketSocket
+    private var ring: PacketSocket { borrowed.socket }
     private var sender: PacketSender
     private var clock = ClockMapping()
     private var events = EventQueue()
@@ -22,14 +23,11 @@ public final class PacketTransport: Transport {
     private let opened: Int64
     private let observer: (any FrameObserver)?
 
-    /// Opens the rings of one flow on the route's interface.
+    /// Opens a socket for one flow on the route's interface.
     /// - Parameters:
-    ///   - socket: taken over.
     ///   - route: with the next hop's MAC address where the link has them.
-    ///   - probeCount: how many probes will be submitted; sizes the rings.
-    ///   - burst: how many of them may leave back to back.
     init(
-        flow asked: Flow, socket: PacketSocket, route: Route, probeCount: Int, burst: Int,
+        flow asked: Flow, socket: BorrowedPacketSocket, shape: PacketShape, route: Route,
         observer: (any FrameObserver)?
     ) throws(ProbeError) {
         guard route.linkType != .loopback && !route.isLocal else { throw .unsupported(.loopback) }
@@ -43,23 +41,23 @@ public final class PacketTransport: Transport {
             throw .tooLarge(size: length, mtu: route.mtu)
         }
         do throws(ProbeError) {
-            ring = try PacketRing(
-                socket: socket, route: route, filter: AnswerFilter.make(flow: flow),
-                frameLength: length + route.linkHeaderLength,
-                sendSlots: probeCount, receiveSlots: max(burst, min(probeCount, 32)))
+            try socket.socket.open(shape, filter: AnswerFilter.make(flow: flow))
         } catch {
             ktrxer_close(reservation)
             throw error
         }
+        borrowed = socket
         self.flow = flow
         self.route = route
         self.observer = observer
         reservedPort = reservation
         opened = ktrxer_clock_monotonic()
-        sender = PacketSender(ring: ring, flow: flow, route: route)
+        sender = PacketSender(ring: socket.socket, flow: flow, route: route)
     }
 
     deinit {
+        // Nothing may stay marked in a ring that goes on to another measurement.
+        sender.cancel(events: &events)
         ktrxer_close(reservedPort)
     }
 
@@ -116,7 +114,7 @@ public final class PacketTransport: Transport {
     private func receive() {
         var captured = ktrxer_captured()
         // A flood of packets must not keep the loop from launching: one ring at a time.
-        var budget = ring.packet.pointee.receive_slots
+        var budget = max(64, ring.packet.pointee.receive_slots)
         var fresh = false
         while budget > 0 && ktrxer_packet_peek(ring.packet, &captured) == 1 {
             budget -= 1

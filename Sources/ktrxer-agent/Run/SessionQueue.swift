@@ -69,8 +69,8 @@ final class SessionQueue {
                 head = 0
             }
             let session = Session(
-                job: next.name, target: next.target, options: next.options, pacer: pacer, frames: frames,
-                observer: observer)
+                job: next.name, target: next.target, options: next.options, pacer: pacer,
+                packetSockets: loop.packetSockets, frames: frames, observer: observer)
             active.append(Active(session: session, job: next.job, scheduled: next.scheduled))
             loop.add(session)
         }
