@@ -28,6 +28,24 @@ int64_t ktrxer_clock_realtime(void)
 	return read_clock(CLOCK_REALTIME);
 }
 
+int64_t ktrxer_clock_offset(void)
+{
+	int64_t narrowest = INT64_MAX;
+	int64_t offset = 0;
+
+	for (int attempt = 0; attempt < 8 && narrowest > 100000; attempt++) {
+		int64_t before = ktrxer_clock_monotonic();
+		int64_t wall = ktrxer_clock_realtime();
+		int64_t width = ktrxer_clock_monotonic() - before;
+
+		if (width < narrowest) {
+			narrowest = width;
+			offset = wall - (before + width / 2);
+		}
+	}
+	return offset;
+}
+
 int32_t ktrxer_clock_synchronised(void)
 {
 	struct timex query = { .modes = 0 };

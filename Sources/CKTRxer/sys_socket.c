@@ -136,7 +136,10 @@ static int connect_target(int fd, const struct ktrxer_socket_setup *setup, uint3
 	struct sockaddr_storage target;
 	socklen_t length = make_address(&target, setup, setup->destination, port);
 
-	return connect(fd, (struct sockaddr *)&target, length) ? -errno : 0;
+	if (!connect(fd, (struct sockaddr *)&target, length))
+		return 0;
+	/* What the kernel says of blackhole and prohibit routes (rtnetlink(7)): nothing is wrong with the socket. */
+	return errno == EINVAL || errno == EACCES ? -EHOSTUNREACH : -errno;
 }
 
 static int datagram_socket(const struct ktrxer_socket_setup *setup, int protocol, struct ktrxer_socket_name *name)

@@ -188,3 +188,55 @@ def test_due_under_crond(virtual):
         runs = len(slots)
         assert abs(runs - (end + 600 - wall) / interval) <= 2, (name, runs)
     assert not virtual.read("due.said"), virtual.read("due.said")
+
+
+def test_stepped_clock(virtual):
+    """The clock is set by an hour, forward and back, between jobs and during them: every run is there, at its time since
+    boot, its round-trip times are right, and its record says whether the clock was set meanwhile."""
+    intervals = {"short": (10, 1), "long": (60, 30)}
+    names = [(name, transport) for name in intervals for transport in ("packet", "socket")]
+    jobs = "".join(
+        job(f"{name}_{transport}", [f"interval {intervals[name][0]}s", f"transport {transport}"],
+            options=f"option count {intervals[name][1]}\noption gap 1s\noption timeout 500ms")
+        for name, transport in names
+    )
+    running = Running(virtual, "stepped", jobs)
+    # Seconds from here: during the long ones (0 to 29.1, 60 to 89.1, ...), and between all (from 30.6 on, but not at 40).
+    steps = [(15.5, 3600), (45.5, -3600), (75.5, 3600), (105.5, -3600), (195.5, -3600), (225.5, 3600)]
+    script, now = "", 0
+    for at, by in steps:
+        script += f"sleep {at - now}; date -s @$(( $(date +%s) {by:+d} )) > /dev/null; cut -d' ' -f1 /proc/uptime\n"
+        now = at
+    # One record tells both clocks: date shows whole seconds only.
+    (mark,) = records(virtual.run(f"cut -d' ' -f1 /proc/uptime > /bed/mark; ktrxer-agent ping -c 1 --json {ROUTER}").check().out)
+    boot, wall = float(virtual.read("mark")), mark.started / SECOND
+    stepped = [float(line) for line in virtual.run(f"{script}sleep {305 - now}").check().out.split()]
+    running.stop()
+    found = running.records()
+
+    def since_boot(record):
+        """The wall clock is that of before, or off by an hour either way: no two instants have one reading."""
+        late = record.started / SECOND - wall
+        return boot + late - 3600 * round(late / 3600)
+
+    for name, transport in names:
+        interval, count = intervals[name]
+        runs = of(found, f"{name}_{transport}")
+        starts = [since_boot(record) for record in runs]
+        first = starts[0]
+        # Setting the clock by whole seconds moved it by up to one more.
+        for number, start in enumerate(starts):
+            assert abs(start - first - number * interval) < len(steps) + 0.1, (name, starts)
+        assert len(runs) == 305 // interval + 1, (name, starts)
+        if runs[-1].error == "cancelled":
+            del runs[-1]
+        for record in runs:
+            assert (record.error, record.answered_count) == (None, count), record
+            assert all(450_000 < probe.rtt < 550_000 for probe in record.probes), record
+        # By its place in the schedule, which no step moved.
+        meanwhile = [
+            any(0 <= step - first - number * interval <= record.fields["duration_ns"] / SECOND for step in stepped)
+            for number, record in enumerate(runs)
+        ]
+        assert [record.fields["clock"]["stepped"] for record in runs] == meanwhile, (name, starts, stepped)
+        assert any(meanwhile) == (name == "long"), (starts, stepped)

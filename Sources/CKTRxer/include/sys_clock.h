@@ -11,6 +11,11 @@ int64_t ktrxer_clock_monotonic(void);
 int64_t ktrxer_clock_boottime(void);
 /* CLOCK_REALTIME, ns since 1970. */
 int64_t ktrxer_clock_realtime(void);
+/*
+ * CLOCK_REALTIME - CLOCK_MONOTONIC, ns. Changes only when the wall clock is set: slewing moves both. Read again when
+ * something came in between, as it does on a busy machine; a moment there would look as if the clock had been set.
+ */
+int64_t ktrxer_clock_offset(void);
 /* 1 when the kernel says that the wall clock is disciplined (adjtimex: not STA_UNSYNC), else 0. */
 int32_t ktrxer_clock_synchronised(void);
 

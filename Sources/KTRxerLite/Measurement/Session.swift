@@ -50,6 +50,7 @@ public final class Session {
 
     private let startedMonotonic: Int64
     private let startedRealtime: Int64
+    private let clockOffset: Int64
     private var finishedMonotonic: Int64 = 0
     private var synchronised = false
     private var stepped = false
@@ -64,7 +65,6 @@ public final class Session {
     private static let startDelay: Int64 = 500_000
     /// The same for each further probe of a train, which may have to leave at once.
     private static let startDelayPerProbe: Int64 = 20_000
-    private static let stepThreshold: UInt64 = 1_000_000
 
     /// - Parameters:
     ///   - frames: sees the frames sent and captured; only the packet transport has them.
@@ -82,7 +82,8 @@ public final class Session {
         self.frames = frames
         self.observer = observer
         startedMonotonic = ktrxer_clock_monotonic()
-        startedRealtime = ktrxer_clock_realtime()
+        clockOffset = ktrxer_clock_offset()
+        startedRealtime = startedMonotonic &+ clockOffset
     }
 
     public var isFinished: Bool {
@@ -419,8 +420,7 @@ public final class Session {
 
     private func end(_ transport: (any Transport)?) {
         finishedMonotonic = ktrxer_clock_monotonic()
-        let drift = (ktrxer_clock_realtime() &- finishedMonotonic) &- (startedRealtime &- startedMonotonic)
-        stepped = drift.magnitude > Self.stepThreshold
+        stepped = (ktrxer_clock_offset() &- clockOffset).magnitude > ClockMapping.stepThreshold
         synchronised = ktrxer_clock_synchronised() == 1
         stage = .finished
         observer = nil

@@ -8,34 +8,22 @@ struct ClockMapping {
     /// CLOCK_REALTIME - CLOCK_MONOTONIC, ns.
     private(set) var offset: Int64
     private var offsetBeforeStep: Int64
-    /// The wall clock was set (not slewed) since this was made.
-    private(set) var stepped = false
 
-    /// A change by more than this between two readings is a step: no slewing is that fast.
-    private static let stepThreshold: Int64 = 1_000_000
+    /// A change by more than this between two readings is a step.
+    static let stepThreshold: UInt64 = 1_000_000
     /// How far a stamp may lie outside the instants between which it must have been taken. Both clocks
     /// were read at different moments.
     private static let tolerance: Int64 = 200_000
 
     init() {
-        offset = Self.read()
+        offset = ktrxer_clock_offset()
         offsetBeforeStep = offset
-    }
-
-    private static func read() -> Int64 {
-        let before = ktrxer_clock_monotonic()
-        let wall = ktrxer_clock_realtime()
-        let after = ktrxer_clock_monotonic()
-        return wall &- (before + (after - before) / 2)
     }
 
     /// Reads both clocks again; called before a batch of stamps is converted.
     mutating func refresh() {
-        let current = Self.read()
-        if (current &- offset).magnitude > Self.stepThreshold.magnitude {
-            offsetBeforeStep = offset
-            stepped = true
-        }
+        let current = ktrxer_clock_offset()
+        if (current &- offset).magnitude > Self.stepThreshold { offsetBeforeStep = offset }
         offset = current
     }
 
