@@ -42,6 +42,9 @@ public final class PacketSockets {
         idle.append(Idle(socket: socket, closableAt: socket.hasFailed ? 0 : now + Self.patience))
     }
 
+    /// How many are idle.
+    var count: Int { idle.count }
+
     /// CLOCK_MONOTONIC ns from which there is something to close; `Int64.max`: nothing.
     var closableAt: Int64 {
         var earliest = Int64.max
