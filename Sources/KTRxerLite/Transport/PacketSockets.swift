@@ -26,7 +26,9 @@ public final class PacketSockets {
         while index > 0 {
             index -= 1
             let socket = idle[index].socket
-            if !socket.hasFailed && socket.shape?.serves(shape) != false {
+            if socket.hasFailed {
+                idle[index].closableAt = 0
+            } else if socket.shape?.serves(shape) != false {
                 idle.remove(at: index)
                 return BorrowedPacketSocket(socket, from: self)
             }
