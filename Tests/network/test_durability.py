@@ -29,22 +29,33 @@ def quick_jobs(count, schedule="at start"):
 
 
 @pytest.mark.parametrize("rounds", [100])
-def test_killed_at_random(virtual, rounds):
+def test_killed_at_random(bed, rounds):
     """kill -9 at random moments of a busy agent. All lines are whole, the torn one apart that the next start
-    repairs; and what had been recorded before a kill is there after it."""
-    bed = virtual
+    repairs; and what had been recorded before a kill is there after it.
+
+    A fourth of the rounds are killed within 0.1 s of their start, the others up to 0.2 s after their first records, among
+    the writing of the rest."""
     folder = f"{bed.inside}/kill" if not bed.virtual else "/tmp/kill"
-    conf = configure(bed, f"kill", folder, quick_jobs(40) + quick_jobs(40, "interval").replace("'j", "'i"), "option max_size 64m")
+    conf = configure(bed, "kill", folder, quick_jobs(40) + quick_jobs(40, "interval").replace("'j", "'i"), "option max_size 64m")
+    # They come 0.1 s after the start, in virtual time; on a machine busy with other work, who knows.
+    first = "sleep 0.1" if bed.virtual else (
+        "tries=0; while [ $(size) -le $before ] && [ $tries -lt 500 ]; do sleep 0.01; tries=$(( tries + 1 )); done"
+    )
     seen = bed.run(
         f"""
         rm -rf {folder}; mkdir -p {folder}; cd {folder}; before=0
+        size() {{ stat -c %s results.jsonl 2> /dev/null || echo 0; }}
         for round in $(seq {rounds}); do
             ktrxer-agent run -f {conf} 2>> {folder}/said & pid=$!
-            # 1 to 120 ms, another each round.
-            sleep 0.$(printf %03d $(( round * 7919 % 120 + 1 )))
+            if [ $(( round % 4 )) = 0 ]; then
+                sleep 0.$(printf %03d $(( round * 7919 % 100 + 1 )))
+            else
+                {first}
+                sleep 0.$(printf %03d $(( round * 7919 % 200 + 1 )))
+            fi
             kill -9 $pid
             wait $pid 2> /dev/null
-            size=$(stat -c %s results.jsonl 2> /dev/null || echo 0)
+            size=$(size)
             [ $size -ge $before ] || echo "round $round: $size bytes after $before"
             # Whole lines may not change any more: their sum is kept for the end.
             whole=$(grep -c '}}$' results.jsonl 2> /dev/null); whole=${{whole:-0}}
@@ -62,7 +73,8 @@ def test_killed_at_random(virtual, rounds):
     text = bed.run(f"cat {folder}/results.jsonl").check().out
     found = records(text)
     assert text.endswith("\n")
-    assert len(found) > rounds, f"only {len(found)} records"
+    # The last run's 80, and those of the three quarters that were let come so far: eight or more at a time.
+    assert len(found) > 80 + 6 * rounds, f"only {len(found)} records"
     said = bed.run(f"cat {folder}/said").out
     assert "Fatal" not in said and "rap" not in said, said
 
