@@ -27,7 +27,8 @@ build: $(OUT)/ktrxer-agent ## the static agent for TARGET (x86_64), in build/TAR
 .PHONY: run
 run: ## build the agent and run examples/first-run.conf in a small internet made of network namespaces
 	@Tests/beds/setup.sh build
-	@$(MAKE) --no-print-directory build
+	@echo "building the agent"
+	@$(MAKE) --no-print-directory --silent build
 	@examples/small-internet.sh run $(OUT)/ktrxer-agent run --once -f examples/first-run.conf
 
 # One after the other, whatever -j says: they share the machine's two processors. The network tests come
@@ -54,8 +55,10 @@ test-kernel: build ## kernel tests: in User Mode Linux with all debug options, a
 	@Tests/kernel/run.sh
 
 .PHONY: lint
-lint: ## formatting and style of the sources
+lint: ## formatting and style of the sources, and the manual page
 	swift format lint --strict --recursive Sources Tests Package.swift
+	@command -v mandoc >/dev/null || { echo "lint: no mandoc here; run: make setup" >&2; exit 69; }
+	mandoc -T lint -W warning docs/man/ktrxer-agent.8
 
 .PHONY: clean
 clean: ## remove everything that was built here

@@ -156,7 +156,7 @@ extension ProbeError {
             text.append(text: "more probes at once than max_pps allows; raise it or send fewer")
         case .launchMissed: text.append(text: "the launch time had passed before the probe could leave")
         case .queueBusy: text.append(text: "the device's transmit queue stayed full")
-        case .cancelled: text.append(text: "stopped before the probe was due")
+        case .cancelled: text.append(text: "stopped early")
         }
     }
 

@@ -107,6 +107,25 @@ import Testing
         }
     }
 
+    /// The manual page has every option of the command line with its letter, and every exit status.
+    @Test func manualPage() throws {
+        let page = try repositoryFile("docs/man/ktrxer-agent.8")
+        let lines = page.split(separator: "\n")
+        for raw in 0..<MeasurementOption.number {
+            let option = try #require(MeasurementOption(rawValue: raw))
+            let entry = OptionTable.entry(option)
+            let name = entry.name.description.replacingOccurrences(of: "_", with: "-")
+            let item = lines.first { $0.hasPrefix(".It Fl") && $0.contains("Fl -\(name) ") }
+            #expect(item != nil, "\(name)")
+            if entry.letter != 0 {
+                #expect(item?.hasPrefix(".It Fl \(String(UnicodeScalar(entry.letter))) ,") == true, "\(name)")
+            }
+        }
+        for status in [0, 1, 2, 64, 66, 69, 70, 73, 74] {
+            #expect(ExitStatus(rawValue: Int32(status)) != nil && lines.contains(".It \(status)"), "\(status)")
+        }
+    }
+
     /// The text between two fences of that kind.
     private func block(_ kind: String) throws -> String {
         let parts = document.components(separatedBy: "```\(kind)\n")

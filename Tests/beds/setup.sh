@@ -15,7 +15,7 @@ cache=${KTRXER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ktrxer}
 what=${1:-all}
 
 build_packages="gcc binutils libc6-dev make musl-tools linux-libc-dev iproute2 ethtool"
-test_packages="python3-venv tcpdump tshark fping mtr-tiny scamper busybox-static wireguard-tools \
+test_packages="python3-venv tcpdump tshark fping mtr-tiny scamper mandoc busybox-static wireguard-tools \
 	linux-source-6.1 flex bison bc xz-utils kmod cpio pahole sparse qemu-system-x86"
 kernel_packages="debootstrap"
 python_packages="pytest pytest-xdist"
