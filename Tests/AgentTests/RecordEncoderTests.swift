@@ -116,7 +116,7 @@ private func everything() -> [MeasurementResult] {
         #expect(record["skipped_runs"] as? Int == 4)
         #expect(record["reached"] as? Bool == true)
         let error = try #require(record["error"] as? [String: String])
-        #expect(error == ["id": "cancelled", "message": "stopped before the probe was due"])
+        #expect(error == ["id": "cancelled", "message": "stopped early"])
 
         let options = try #require(record["options"] as? [String: Any])
         let numbers = [

@@ -194,7 +194,7 @@ private func line(_ answer: Answer, of record: ProbeRecord, kind: MeasurementKin
         }
         #expect(
             finished(result(.ping, [record(0, sent: 9)], error: .cancelled)).hasSuffix(
-                "\nktrxer-agent: host.test: stopped before the probe was due\n"))
+                "\nktrxer-agent: host.test: stopped early\n"))
     }
 }
 
