@@ -190,7 +190,7 @@ def test_jobs_to_one_host_do_not_mix(virtual):
         assert all(abs(probe.rtt - SERVER_RTT) < EXACT and probe.duplicates == 0 for probe in record.probes), record
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="class")
 def liar(virtual):
     virtual.run("forger west", node="hop1").check()
     yield
@@ -223,3 +223,31 @@ class TestForgedAnswers:
         record = measure(virtual, f"trace -P {protocol} -T {transport} {FAMILIES[family]}")
         for probe in record.probes:
             assert probe.sender == hops[probe.ttl - 1], record
+
+
+@pytest.fixture(scope="class")
+def labels(virtual):
+    virtual.run(f"forger west labels {HOPS4[2]} {HOPS6[2]}", node="hop1").check()
+    yield
+    virtual.run("killall forger", node="hop1").check()
+
+
+@pytest.mark.usefixtures("labels")
+class TestLabels:
+    @every
+    @pytest.mark.parametrize("protocol", ["icmp", "udp", "tcp"])
+    def test_trace(self, virtual, transport, family, protocol):
+        """A router of an MPLS network tells the labels with which the probe came."""
+        if (transport, protocol) == ("socket", "tcp"):
+            pytest.skip("a TCP trace needs the packet transport")
+        stack = [{"label": 16001, "tc": 5, "s": False, "ttl": 1}, {"label": 24, "tc": 0, "s": True, "ttl": 254}]
+        record = measure(virtual, f"trace -P {protocol} -T {transport} {FAMILIES[family]}")
+        router = (HOPS4 if family == "4" else HOPS6)[2]
+        assert [hop.get("mpls") for hop in record.fields["hops"]] == [None, None, stack, None, None], record
+        for fields, probe in zip(record.fields["probes"], record.probes):
+            if probe.ttl == 3:
+                assert probe.sender == router and fields["answer"]["mpls"] == stack, record
+            else:
+                assert "mpls" not in fields["answer"], record
+        seen = virtual.agent(f"trace -P {protocol} -T {transport} {FAMILIES[family]}").check()
+        assert "[MPLS: L=16001 E=5 S=0 TTL=1, L=24 E=0 S=1 TTL=254]" in seen.out, seen

@@ -4,6 +4,8 @@
 // cookie, a wrong checksum. They reach the prober before the true answer. A prober that believes any of them
 // reports a time that is too short. Stays in the background.
 //   forger INTERFACE [NUMBER]    all lies, or only the one of that number, counted from 0 for each probe
+//   forger INTERFACE labels ROUTER4 ROUTER6
+//                                answers like the next router, of those addresses, but as one of an MPLS network
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
@@ -24,6 +26,9 @@ struct probe {
 };
 
 static int raw4, raw6, only = -1, told;
+// In whose name it answers; none: the probe's destination.
+static uint8_t router4[4], router6[16];
+static int labels;
 
 static uint32_t sum(const uint8_t *bytes, int length, uint32_t total)
 {
@@ -46,6 +51,8 @@ static void answer(const struct probe *probe, int protocol, uint8_t *body, int l
 		return;
 	memcpy(packet + first, probe->header + first + address, address);
 	memcpy(packet + first + address, probe->header + first, address);
+	if (labels)
+		memcpy(packet + first, probe->six ? router6 : router4, address);
 	packet[first + address - 1] ^= stranger;
 	checksum[0] = checksum[1] = 0;
 	if (protocol != ICMP4)
@@ -183,6 +190,25 @@ static void tcp_answers(const struct probe *probe)
 #undef FORGE
 }
 
+// Time exceeded with an extension object (RFC 4884, 4.1 and 7) of two labels (RFC 4950): 16001, traffic class 5,
+// TTL 1, and the bottom of the stack, 24, 0, 254.
+static void labelled(const struct probe *probe)
+{
+	static const uint8_t extension[] = { 0x20, 0, 0, 0, 0, 12, 1, 1, 0x03, 0xe8, 0x1a, 1, 0x00, 0x01, 0x81, 254 };
+	uint8_t body[8 + 128 + sizeof(extension)] = { 0 };
+	uint32_t total = 0xffff - sum(extension, sizeof(extension), 0) % 0xffff;
+	int length = probe->header_length + probe->inner_length;
+
+	body[0] = probe->six ? 3 : 11;
+	body[probe->six ? 4 : 5] = probe->six ? 128 / 8 : 128 / 4;
+	memcpy(body + 8, probe->header, length < 128 ? length : 128);
+	body[8 + (probe->six ? 7 : 8)] = 1;
+	memcpy(body + 8 + 128, extension, sizeof(extension));
+	body[8 + 128 + 2] = total >> 8;
+	body[8 + 128 + 3] = total;
+	answer(probe, probe->six ? ICMP6 : ICMP4, body, sizeof(body), 0, 0);
+}
+
 static void lie(const uint8_t *packet, int length)
 {
 	struct probe probe = { .header = packet, .six = packet[0] >> 4 == 6 };
@@ -194,6 +220,11 @@ static void lie(const uint8_t *packet, int length)
 	probe.protocol = packet[probe.six ? 6 : 9];
 	if (probe.inner_length < 8 || probe.inner_length > 1500)
 		return;
+	if (labels) {
+		if (packet[probe.six ? 7 : 8] == 2)
+			labelled(&probe);
+		return;
+	}
 	if ((probe.protocol == ICMP4 && probe.inner[0] == 8) || (probe.protocol == ICMP6 && probe.inner[0] == 128))
 		echo_replies(&probe);
 	else if (probe.protocol == UDP)
@@ -213,7 +244,8 @@ int main(int count, char **arguments)
 
 	if (count < 2)
 		return 64;
-	if (count > 2)
+	labels = count == 5 && inet_pton(AF_INET, arguments[3], router4) && inet_pton(AF_INET6, arguments[4], router6);
+	if (count == 3)
 		only = atoi(arguments[2]);
 	raw4 = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
 	raw6 = socket(AF_INET6, SOCK_RAW, IPPROTO_RAW);
