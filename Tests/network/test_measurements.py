@@ -251,6 +251,13 @@ def test_pcapng(virtual):
     assert seen.status == 69 and "packet transport" in seen.out + seen.err, seen
 
 
+def test_whether_the_clock_is_synchronised(virtual):
+    for status, wanted in ("synchronised", True), ("free", False):
+        virtual.run(f"clockstatus {status}").check()
+        record = measure(virtual, f"ping -c 1 {SERVER4}")
+        assert record.fields["clock"] == {"synchronised": wanted, "stepped": False}, record
+
+
 def test_every_packet_is_wellformed(everything_sent):
     count = assert_wellformed(everything_sent, "ip.src == 192.168.1.2 || ipv6.src == 2001:db8:1::2 || arp")
     assert count > 1000

@@ -38,7 +38,8 @@ class Running:
         self.name = name
         self.configure(jobs)
         bed.run(
-            f"rm -f {self.output}; ktrxer-agent run -f {self.conf} > {self.said} 2>&1 & echo $! > /tmp/{name}.pid; "
+            f"rm -f {self.output} /tmp/{name}.status; (ktrxer-agent run -f {self.conf} > {self.said} 2>&1 & "
+            f"echo $! > /tmp/{name}.pid; wait $!; echo $? > /tmp/{name}.status) & "
             "sleep 0.5; cut -d' ' -f1 /proc/uptime"
         ).check()
 
@@ -58,9 +59,11 @@ class Running:
         """SIGTERM; the exit status has to be that of a good end."""
         seen = self.bed.run(
             f"pid=$(cat /tmp/{self.name}.pid); kill -TERM $pid; n=0; "
-            "while kill -0 $pid 2>/dev/null; do sleep 0.1; n=$((n + 1)); [ $n -lt 100 ] || exit 9; done"
+            "while kill -0 $pid 2>/dev/null; do sleep 0.1; n=$((n + 1)); [ $n -lt 100 ] || exit 9; done; "
+            f"sleep 0.1; cat /tmp/{self.name}.status"
         )
         assert seen.status == 0, f"still running 10 s after SIGTERM\n{self.complaints()}"
+        assert seen.out.strip() == "0", f"{seen}\n{self.complaints()}"
 
 
 def clock(bed):

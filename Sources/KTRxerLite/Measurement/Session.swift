@@ -370,6 +370,8 @@ public final class Session {
     }
 
     private func submit(_ transport: any Transport, _ measurement: any Measurement, now: Int64) {
+        // Or it would keep them all, for as long as the agent runs.
+        pacer.forget(before: now)
         while let wanted = measurement.nextLaunch, wanted - now <= Self.submitAhead {
             let policy = measurement.launchPolicy
             var launch = wanted
