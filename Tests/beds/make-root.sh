@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: MIT
 # Assembles the root folder of the virtual bed in DIR: the machine's own programs with the libraries that
 # they need, the bed's small C programs, and the agent. The guest mounts it read-only over hostfs.
-#   make-root.sh DIR AGENT
+#   make-root.sh DIR AGENT [PROGRAM...]   with these of the machine's programs instead of all that tests use
 set -euo pipefail
 
-[ $# -eq 2 ] || { echo "usage: make-root.sh DIR AGENT" >&2; exit 64; }
+[ $# -ge 2 ] || { echo "usage: make-root.sh DIR AGENT [PROGRAM...]" >&2; exit 64; }
 root=$1 agent=$2
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 programs="bash ip tc ss bridge tcpdump fping scamper mtr mtr-packet ethtool wg"
+[ $# -eq 2 ] || programs="${*:3}"
 
 PATH=$PATH:/usr/sbin:/sbin
 mkdir -p "$root"/{bin,dev,proc,sys,tmp,run,var,bed,etc/config,etc/iproute2,lib,lib64,usr}

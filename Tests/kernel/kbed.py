@@ -106,6 +106,16 @@ class KernelGuest:
         self.run(f"insmod {self.put(module)} {parameters}").check()
         return name
 
+    def load_failing(self, source=KMOD, parameters=""):
+        """Has each allocation and each copy from user space fail in turn while the module loads. Returns the errno that
+        each attempt came to, 0 if it was done without. Unloads it."""
+        self.tolerate(r"page allocation failure", r"vmalloc error")
+        seen = self.run(f"load-failing {self.put(built_module(source, self.kind))} '{parameters}'", timeout=300).check()
+        *attempts, last = seen.out.splitlines()
+        if last != "whole":
+            raise BedFailure(f"load-failing did not come to an end\n{seen}")
+        return [int(line.split()[1]) for line in attempts]
+
     def unload(self, name="ktrxer"):
         self.run(f"rmmod {name}").check()
 
@@ -138,8 +148,12 @@ class UmlKernel(KernelGuest, UmlGuest):
     def __init__(self, root, clock="virtual", memory="512M"):
         super().__init__(root, memory, "debug", clock)
         with _closing_on_failure(self):
-            # No stack dump for each failure that a test injects.
-            self.run("for each in /sys/kernel/debug/fail*/verbose; do echo 0 > $each; done").check()
+            # Injected failures strike allocations that may sleep, too, and each prints no stack.
+            self.run(
+                "for each in /sys/kernel/debug/fail*; do echo 0 > $each/verbose; done\n"
+                "for each in /sys/kernel/debug/fail*/ignore-gfp-*; do echo N > $each; done\n"
+                "echo 0 > /sys/kernel/debug/fail_page_alloc/min-order"
+            ).check()
             self.begin()
             self.note_leaks()
 
@@ -149,7 +163,8 @@ class DebianGuest(KernelGuest, QemuGuest):
 
     def __init__(self, root, kind, **keywords):
         self.kind = kind
-        super().__init__(root, debian_kernels()[kind], **keywords)
+        self.debian = debian_kernels()[kind]
+        super().__init__(root, self.debian, **keywords)
         self.begin()
         self._known_leaks = set()
 

@@ -17,14 +17,14 @@ OPENINGS = [
     r"unregister_netdevice: waiting for", r"ref_tracker: ", r"list_(add|del) corruption", r"soft lockup", r"hard LOCKUP",
     r"Oops", r"general protection fault", r"[Uu]nable to handle", r"NULL pointer dereference", r"Kernel panic",
     r"double fault", r"invalid opcode", r"stack-protector", r"Objects remaining in", r"Kernel mode fault",
-    r"NETDEV WATCHDOG", r"nobody cared", r"Call Trace:",
+    r"NETDEV WATCHDOG", r"nobody cared", r"page allocation failure", r"vmalloc error", r"Call Trace:",
 ]
 OPENING = re.compile("|".join(OPENINGS))
 STAMP = re.compile(r"^(<\d+>)?\[ *\d+\.\d+\](\[ *[CT]\d+\])? ")
 # Lines that match and mean nothing.
 HARMLESS = re.compile(r"ODEBUG: \d+ of|ODEBUG: selftest|INFO: lockdep is turned off")
-# Lines of one report: what opens within so many lines of an opening belongs to the same one.
-REACH = 12
+# What opens within so many lines of an opening belongs to the same report; its stack may come later.
+REACH, STACK_REACH = 12, 40
 SHOWN = 70
 
 
@@ -52,7 +52,8 @@ def reports(log, tolerated=()):
     openings = []
     for number, line in enumerate(lines):
         if OPENING.search(line) and not HARMLESS.search(line):
-            if openings and (number - openings[-1][1] <= REACH or line.startswith("Call Trace:")):
+            reach = STACK_REACH if line.startswith("Call Trace:") else REACH
+            if openings and number - openings[-1][1] <= reach:
                 openings[-1][1] = number
             else:
                 openings.append([number, number])

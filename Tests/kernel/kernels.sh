@@ -57,7 +57,7 @@ choose() {
 	[ -n "$release" ] || fail "the index of $suite names no kernel $1"
 	local common=${release%-amd64}
 	if apt_of apt-cache show linux-modules-$release > /dev/null 2>&1; then
-		packages="linux-binary-unsigned-$release linux-modules-$release"
+		packages="linux-base-$release linux-binary-unsigned-$release linux-modules-$release"
 	else
 		packages="linux-image-$release-unsigned"
 	fi
@@ -75,30 +75,37 @@ unpack() {
 		linux-headers* | linux-kbuild*) dpkg -x "$package" "$new" ;;
 		*) dpkg-deb --fsys-tarfile "$package" | tar x -C "$new" --wildcards \
 			--exclude='*/net/wireless/*' --exclude='*/ethernet/[a-hj-z]*/*' --exclude='*/drivers/net/can/*' \
-			'*/boot/vmlinuz*' '*/boot/config*' '*/modules.*' '*/kernel/net/*' '*/kernel/drivers/net/*' \
+			'*/vmlinuz*' '*/config*' '*/modules.*' '*/kernel/net/*' '*/kernel/drivers/net/*' \
 			'*/kernel/drivers/virtio/*' '*/kernel/lib/*' '*/kernel/crypto/*' '*/kernel/arch/x86/crypto/*' \
 			'*/kernel/fs/9p/*' '*/kernel/fs/fscache/*' '*/kernel/fs/netfs/*' 2> "$work/tar.log" ||
 			# A package without one of these (config and vmlinuz of an image that is split in two) is no failure.
 			! grep -v -e 'Not found in archive' -e 'Exiting with failure status' "$work/tar.log" ;;
 		esac
 	done
-	[ ! -d "$new/usr/lib/modules" ] || [ -e "$new/lib/modules/$release/kernel" ] || {
-		mkdir -p "$new/lib/modules"
-		cp -a "$new/usr/lib/modules/." "$new/lib/modules/"
+	local modules=$new/lib/modules/$release place
+	if [ -d "$new/usr/lib/modules" ]; then
+		mkdir -p "$modules"
+		cp -al "$new/usr/lib/modules/$release/." "$modules/"
 		rm -rf "$new/usr/lib/modules"
-	}
+	fi
 	find "$new/lib/modules" -name '*.ko.xz' -exec unxz {} +
 	PATH=$PATH:/usr/sbin:/sbin depmod -b "$new" "$release"
-	mv "$new/boot/vmlinuz-$release" "$new/vmlinuz"
-	mv "$new/boot/config-$release" "$new/config"
+	for place in "$new/boot/vmlinuz-$release" "$modules/vmlinuz.unsigned"; do
+		[ ! -e "$place" ] || mv "$place" "$new/vmlinuz"
+	done
+	for place in "$new/boot/config-$release" "$modules/config"; do
+		[ ! -e "$place" ] || mv "$place" "$new/config"
+	done
 	rm -rf "$new/boot" "$new/usr/share"
 	echo "$release" > "$new/release"
 }
 
-# Headers name each other by absolute path: the new place is written into them.
+# Headers name each other by absolute path: the new place is written into them. And the version of the compiler that
+# the kernel was made with may not be on this machine: its own does as well.
 settle_headers() {
 	local headers=usr/src/linux-headers-$release
 	sed -i "s|/usr/src/|$folder/usr/src/|" "$new/$headers/Makefile"
+	sed -i 's/gcc-[0-9][0-9]*/gcc/' "$new/$headers/.kernelvariables"
 	rm -f "$new/lib/modules/$release/"{build,source}
 	ln -s "$headers" "$new/kdir"
 }
@@ -106,8 +113,8 @@ settle_headers() {
 # A small system of the suite with the headers and the compiler that they ask for.
 make_chroot() {
 	[ "$(id -u)" = 0 ] || fail "building for a kernel of $suite needs a chroot, and making that needs root"
-	local root=$new/chroot packages=linux-headers-$release
-	debootstrap --variant=minbase --include=ca-certificates --keyring="$keyring" "$suite" "$root" "$mirror/debian" > "$work/log" 2>&1 &&
+	local root=$new/chroot packages=linux-headers-$release recipe=/usr/share/debootstrap/scripts/sid
+	debootstrap --variant=minbase --include=ca-certificates --keyring="$keyring" "$suite" "$root" "$mirror/debian" $recipe > "$work/log" 2>&1 &&
 		env DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get -q -y -o APT::Sandbox::User=root install \
 			--no-install-recommends $packages make pahole kmod >> "$work/log" 2>&1 ||
 		{ tail -n 20 "$work/log" >&2; fail "could not make a chroot of $suite; the end of the log is above"; }
