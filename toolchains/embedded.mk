@@ -6,21 +6,34 @@ OBJ := $(OUT)/obj
 
 include toolchains/$(TARGET).mk
 
+# Of what the optimiser may do for speed, what makes code larger is taken back: copies of callees in large callers
+# (the factor divides the benefit that is seen in one, the limit is in blocks of the caller), and a trap of its own for
+# each check, which only a debugger would tell apart.
 SWIFTC := swiftc -target $(SWIFT_TRIPLE) $(SWIFT_FLAGS) -enable-experimental-feature Embedded \
 	-enable-experimental-feature Lifetimes -swift-version 6 -wmo -Osize -parse-as-library \
 	-Xfrontend -function-sections -Xfrontend -disable-stack-protector -enforce-exclusivity=unchecked \
+	-Xfrontend -sil-inline-caller-benefit-reduction-factor -Xfrontend 100 \
+	-Xllvm -sil-inline-overall-caller-block-limit=50 -Xfrontend -mergeable-traps \
 	-Xcc -fomit-frame-pointer \
 	-file-prefix-map $(CURDIR)=. \
 	-I Sources/CKTRxer/include -I $(OBJ)
+# Nothing unwinds: no tables for it.
 DEVICE_CFLAGS := $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -ffunction-sections -fdata-sections \
+	-fno-asynchronous-unwind-tables \
 	-ffile-prefix-map=$(CURDIR)=. -I Sources/CKTRxer/include -isystem $(OUT)/headers
 
-# Swift is compiled to LLVM's intermediate code, and the toolchain's own linker makes machine code of both modules
-# together: a ninth smaller. What no code refers to is left out, what is the same twice is kept once.
+# Swift is compiled to LLVM's intermediate code, not optimised yet, so that calls.sed still sees each call, and the
+# toolchain's own linker makes machine code of both modules together. What no code refers to is left out, what is
+# the same twice is kept once.
 SWIFT_BIN := $(dir $(realpath $(shell command -v swiftc)))
-IR_TO_OBJECT = $(SWIFT_BIN)clang -target $(CLANG_TRIPLE) $(CLANG_FLAGS) -flto -Oz -Wno-override-module -c -x ir
-# lld would name a dynamic linker in a static program as long as the compiler driver speaks of one.
-LINK_FLAGS := -Wl,--no-dynamic-linker -Wl,--gc-sections,--icf=all,--build-id=none -Wl,--lto-O2 -Wl,-mllvm,-enable-machine-outliner=always
+IR_TO_OBJECT = sed -E -f toolchains/calls.sed $(@:.o=.ll) > $(@:.o=.calls.ll) && \
+	$(SWIFT_BIN)clang -target $(CLANG_TRIPLE) $(CLANG_FLAGS) -flto -Oz -Wno-override-module -c -x ir \
+	$(@:.o=.calls.ll) -o $@
+# lld would name a dynamic linker in a static program as long as the compiler driver speaks of one. Blocks stay in
+# the order of the source: reordered for speed, they need more jumps.
+LINK_FLAGS := -Wl,--no-dynamic-linker -Wl,--gc-sections,--icf=all,--build-id=none \
+	-Wl,--lto-O2 -Wl,-mllvm,-enable-machine-outliner=always \
+	-Wl,-mllvm,-disable-block-placement,-mllvm,-tail-merge-size=2
 
 LITE_SOURCES := $(shell find Sources/KTRxerLite -name '*.swift' | LC_ALL=C sort)
 AGENT_SOURCES := $(shell find Sources/ktrxer-agent -name '*.swift' | LC_ALL=C sort)
@@ -28,20 +41,27 @@ C_SOURCES := $(shell find Sources/CKTRxer -name '*.c' | LC_ALL=C sort)
 C_HEADERS := $(shell find Sources/CKTRxer -name '*.h' -o -name '*.modulemap')
 C_OBJECTS := $(patsubst Sources/CKTRxer/%.c,$(OBJ)/%.o,$(C_SOURCES))
 
-$(OUT)/ktrxer-agent: $(OBJ)/agent.o $(OBJ)/KTRxerLite.o $(C_OBJECTS)
-	$(CC) -B$(SWIFT_BIN) -fuse-ld=lld -static $(LINK_FLAGS) -o $@.unstripped $^
-	$(STRIP) -o $@ $@.unstripped
+# The C library that `make setup` builds for size; without it, the one of the compiler.
+CACHE := $(or $(KTRXER_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ktrxer)
+LIBC := $(wildcard $(shell toolchains/musl.sh path $(CACHE) $(LIBC_COMPILER))/libc.a)
+LIBC_FLAGS := $(addprefix -L,$(dir $(LIBC)))
 
-$(OBJ)/KTRxerLite.o: $(LITE_SOURCES) $(C_HEADERS) | $(OBJ)
+$(OUT)/ktrxer-agent: $(OBJ)/agent.o $(OBJ)/KTRxerLite.o $(C_OBJECTS) $(LIBC)
+	$(if $(LIBC),,@echo "note: linking a C library that is compiled for speed; after make setup, the agent is 16 KB smaller")
+	$(CC) -B$(SWIFT_BIN) -fuse-ld=lld -static $(LIBC_FLAGS) $(LINK_FLAGS) -o $@.unstripped \
+		$(filter %.o,$^)
+	$(STRIP) -R .comment -R .eh_frame -o $@ $@.unstripped
+
+$(OBJ)/KTRxerLite.o: $(LITE_SOURCES) $(C_HEADERS) toolchains/calls.sed | $(OBJ)
 	$(SWIFTC) -module-name KTRxerLite -emit-module-path $(OBJ)/KTRxerLite.swiftmodule \
-		-emit-ir $(LITE_SOURCES) -o $(@:.o=.ll)
-	$(IR_TO_OBJECT) $(@:.o=.ll) -o $@
+		-emit-irgen $(LITE_SOURCES) -o $(@:.o=.ll)
+	$(IR_TO_OBJECT)
 
 # The entry point gets another name: the C library's main() comes first and keeps the arguments.
-$(OBJ)/agent.o: $(AGENT_SOURCES) $(OBJ)/KTRxerLite.o
+$(OBJ)/agent.o: $(AGENT_SOURCES) $(OBJ)/KTRxerLite.o toolchains/calls.sed
 	$(SWIFTC) -module-name ktrxer_agent -Xfrontend -entry-point-function-name -Xfrontend ktrxer_swift_main \
-		-emit-ir $(AGENT_SOURCES) -o $(@:.o=.ll)
-	$(IR_TO_OBJECT) $(@:.o=.ll) -o $@
+		-emit-irgen $(AGENT_SOURCES) -o $(@:.o=.ll)
+	$(IR_TO_OBJECT)
 
 $(OBJ)/%.o: Sources/CKTRxer/%.c $(C_HEADERS) $(OUT)/headers | $(OBJ)
 	$(CC) $(DEVICE_CFLAGS) -c $< -o $@

@@ -5,6 +5,9 @@ SWIFT_FLAGS :=
 CLANG_TRIPLE := x86_64-linux-musl
 CLANG_FLAGS :=
 CC := musl-gcc
+LIBC_COMPILER := x86_64-linux-gnu
 CFLAGS := -Oz
 STRIP := strip
 KERNEL_HEADERS := /usr/include/linux /usr/include/asm-generic /usr/include/x86_64-linux-gnu/asm
+# The agent may not become larger than this, in bytes; the goal is 200000 (docs/figures.md). Tests/network/test_size.py.
+AGENT_BYTES_MAXIMUM := 262144

@@ -14,7 +14,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${KTRXER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ktrxer}
 what=${1:-all}
 
-build_packages="gcc binutils libc6-dev make musl-tools linux-libc-dev iproute2 ethtool"
+build_packages="gcc binutils libc6-dev make musl-tools linux-libc-dev patch iproute2 ethtool"
 test_packages="python3-venv tcpdump tshark fping mtr-tiny scamper mandoc busybox-static wireguard-tools \
 	linux-source-6.1 flex bison bc xz-utils kmod cpio pahole sparse qemu-system-x86"
 kernel_packages="debootstrap"
@@ -48,6 +48,11 @@ if [ -n "$missing" ]; then
 		fail "apt-get could not install $missing; its last words are above"
 	}
 	rm -f "$log"
+fi
+libc=$("$here/../../toolchains/musl.sh" path "$cache")
+if [ ! -e "$libc/libc.a" ]; then
+	say "building the C library for size in $cache"
+	"$here/../../toolchains/musl.sh" build "$cache"
 fi
 [ "$what" != build ] || exit 0
 
