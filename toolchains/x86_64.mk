@@ -10,4 +10,4 @@ CFLAGS := -Oz
 STRIP := strip
 KERNEL_HEADERS := /usr/include/linux /usr/include/asm-generic /usr/include/x86_64-linux-gnu/asm
 # The agent may not become larger than this, in bytes; the goal is 200000 (docs/figures.md). Tests/network/test_size.py.
-AGENT_BYTES_MAXIMUM := 262144
+AGENT_BYTES_MAXIMUM := 260000

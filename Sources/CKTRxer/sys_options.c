@@ -1,149 +1,164 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The rules are those of POSIX's utility conventions and of GNU's long options. The C library's
+ * getopt_long is not used: it keeps its place in globals, does not say which argument of a cluster it was
+ * at, and brings 5 KB of messages and multibyte characters along.
+ */
 #include "sys_options.h"
 
-#include <errno.h>
-#include <getopt.h>
-#include <sched.h>
-#include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
 
-struct command_line {
-	const char *base;
-	char **argv;
-	int argc;
-	const char *letters;
-	struct option *names;
+struct names {
+	const char *first;
+	int32_t first_code;
+	uint32_t count;
 };
 
-static void point_at(struct ktrxer_option *out, const struct command_line *line, const char *text)
+/* The command line, and how far it has been read. */
+struct cursor {
+	const char *base;
+	const char *next;
+	const char *end;
+};
+
+static const char *take_argument(struct cursor *cursor)
 {
-	out->offset = text ? (uint32_t)(text - line->base) : 0;
+	const char *argument = cursor->next;
+
+	if (argument >= cursor->end)
+		return NULL;
+	cursor->next = argument + strlen(argument) + 1;
+	return argument;
+}
+
+/* Offset and length 0 without text. */
+static void fill(struct ktrxer_option *out, const struct cursor *cursor, int32_t code, int32_t culprit,
+		 const char *text)
+{
+	out->code = code;
+	out->culprit = culprit;
+	out->offset = text ? (uint32_t)(text - cursor->base) : 0;
 	out->length = text ? (uint32_t)strlen(text) : 0;
 }
 
-/* Says what getopt_long found wrong with the argument it has just looked at. */
-static void explain(struct ktrxer_option *out, const struct command_line *line, int result)
+/*
+ * The code of the option whose name begins with those length bytes, if that is one option's name alone or
+ * a whole name; or KTRXER_OPTION_UNKNOWN.
+ */
+static int32_t find_name(const struct names *names, const char *text, size_t length, int *takes_value)
 {
-	char *argument = optind > 1 ? line->argv[optind - 1] : NULL;
-	int is_long = argument && argument[0] == '-' && argument[1] == '-';
+	const char *name = names->first;
+	int32_t found = KTRXER_OPTION_UNKNOWN;
 
-	/* A letter may come as a negative char. */
-	out->culprit = optopt < 0 ? optopt & 0xFF : optopt;
-	point_at(out, line, is_long ? argument : NULL);
-	if (result == ':')
-		out->code = KTRXER_OPTION_NO_VALUE;
-	else if (is_long && optopt)
-		out->code = KTRXER_OPTION_EXTRA_VALUE;
-	else
-		out->code = KTRXER_OPTION_UNKNOWN;
-}
+	for (uint32_t i = 0; i < names->count; i++) {
+		size_t size = strlen(name);
+		int with_value = name[size - 1] == ':';
+		size_t name_length = size - (size_t)with_value;
 
-static int32_t split(const struct command_line *line, struct ktrxer_option *out, uint32_t capacity)
-{
-	uint32_t count = 0;
-	int result;
+		if (length <= name_length && memcmp(name, text, length) == 0) {
+			int whole = length == name_length;
+			int ambiguous = found != KTRXER_OPTION_UNKNOWN;
 
-	opterr = 0;
-	optind = 0; /* both libraries start anew */
-	while (count < capacity) {
-		struct ktrxer_option *next = &out[count];
-
-		result = getopt_long(line->argc, line->argv, line->letters, line->names, NULL);
-		if (result == -1)
-			break;
-		count++;
-		if (result == '?' || result == ':') {
-			explain(next, line, result);
-			return (int32_t)count;
+			found = ambiguous && !whole ? KTRXER_OPTION_OPERAND : names->first_code + (int32_t)i;
+			*takes_value = with_value;
+			if (whole)
+				return found;
 		}
-		next->code = result == 1 ? KTRXER_OPTION_OPERAND : result;
-		next->culprit = 0;
-		point_at(next, line, optarg);
+		name += size + 1;
 	}
-	for (; optind < line->argc && count < capacity; optind++) { /* after "--" */
-		out[count].code = KTRXER_OPTION_OPERAND;
-		out[count].culprit = 0;
-		point_at(&out[count++], line, line->argv[optind]);
-	}
-	return (int32_t)count;
+	return found == KTRXER_OPTION_OPERAND ? KTRXER_OPTION_UNKNOWN : found;
 }
 
-static uint32_t count_strings(const char *text, uint32_t size)
+/* Reads --name, --name=value or --name value. */
+static void take_long(struct ktrxer_option *out, struct cursor *cursor, const struct names *names,
+		      const char *argument)
 {
-	uint32_t count = 0;
+	const char *name = argument + 2;
+	const char *equals = strchr(name, '=');
+	const char *value = equals ? equals + 1 : NULL;
+	int takes_value = 0;
+	int32_t code = find_name(names, name, equals ? (size_t)(equals - name) : strlen(name), &takes_value);
 
-	for (uint32_t i = 0; i < size; i++)
-		count += text[i] == 0;
-	return count;
-}
-
-/* Gives each name its NUL in a copy of its own, where a ':' may have been. */
-static char *name_options(struct option *options, const char *names, uint32_t first, uint32_t count)
-{
-	char *copy, *end;
-	size_t size = 0;
-	uint32_t i;
-
-	for (i = 0; i < first; i++)
-		names += strlen(names) + 1;
-	for (i = 0; i < count; i++)
-		size += strlen(names + size) + 1;
-	copy = malloc(size + 1);
-	if (!copy)
-		return NULL;
-	memcpy(copy, names, size);
-	for (i = 0, end = copy; i < count; i++) {
-		options[i].name = end;
-		options[i].val = KTRXER_OPTION_LONG + (int)(first + i);
-		end += strlen(end);
-		if (end[-1] == ':') {
-			end[-1] = 0;
-			options[i].has_arg = required_argument;
+	if (code < 0) {
+		fill(out, cursor, KTRXER_OPTION_UNKNOWN, 0, argument);
+		return;
+	}
+	if (value && !takes_value) {
+		fill(out, cursor, KTRXER_OPTION_EXTRA_VALUE, code, argument);
+		return;
+	}
+	if (takes_value && !value) {
+		value = take_argument(cursor);
+		if (!value) {
+			fill(out, cursor, KTRXER_OPTION_NO_VALUE, code, argument);
+			return;
 		}
-		end++;
 	}
-	return copy;
+	fill(out, cursor, code, 0, value);
+}
+
+/* Reads the option at *letters, and moves that on within its cluster: to the end when the value was there. */
+static void take_letter(struct ktrxer_option *out, struct cursor *cursor, const char *known,
+			const char **letters)
+{
+	const char *rest = *letters + 1;
+	int32_t letter = (uint8_t)**letters;
+	const char *entry = letter == ':' ? NULL : strchr(known, (char)letter);
+
+	*letters = rest;
+	if (!entry) {
+		fill(out, cursor, KTRXER_OPTION_UNKNOWN, letter, NULL);
+		return;
+	}
+	if (entry[1] != ':') {
+		fill(out, cursor, letter, 0, NULL);
+		return;
+	}
+	*letters = rest + strlen(rest);
+	if (!*rest)
+		rest = take_argument(cursor);
+	fill(out, cursor, rest ? letter : KTRXER_OPTION_NO_VALUE, rest ? 0 : letter, rest);
 }
 
 int32_t ktrxer_options(const uint8_t *arguments, uint32_t size, const uint8_t *letters,
 		       const uint8_t *names, uint32_t first, uint32_t count,
 		       struct ktrxer_option *out, uint32_t capacity)
 {
-	/* getopt_long keeps its place in globals. */
-	static char busy;
-	static char self[] = "";
-	uint32_t argument_count = count_strings((const char *)arguments, size);
-	struct command_line line = { .base = (const char *)arguments };
-	char *prefixed = NULL, *copy = NULL;
-	int32_t result = -ENOMEM;
+	const char *base = (const char *)arguments;
+	struct cursor cursor = { base, base, base + size };
+	struct names known = { (const char *)names, KTRXER_OPTION_LONG + (int32_t)first, count };
+	const char *cluster = NULL;
+	int only_operands = 0;
+	uint32_t filled = 0;
 
-	line.argv = calloc(argument_count + 2, sizeof(*line.argv));
-	line.names = calloc(count + 1, sizeof(*line.names));
-	prefixed = malloc(strlen((const char *)letters) + 3);
-	if (!line.argv || !line.names || !prefixed)
-		goto out;
-	copy = name_options(line.names, (const char *)names, first, count);
-	if (!copy)
-		goto out;
+	while (first--)
+		known.first += strlen(known.first) + 1;
+	while (filled < capacity) {
+		struct ktrxer_option *next = &out[filled];
+		const char *argument;
 
-	/* '-': operands come in their place, ':': a missing value is told from an unknown option. */
-	memcpy(prefixed, "-:", 2);
-	strcpy(prefixed + 2, (const char *)letters);
-	line.letters = prefixed;
-	line.argv[line.argc++] = self;
-	for (uint32_t i = 0; i < argument_count; i++) {
-		line.argv[line.argc++] = (char *)(uintptr_t)arguments;
-		arguments += strlen((const char *)arguments) + 1;
+		if (cluster && *cluster) {
+			take_letter(next, &cursor, (const char *)letters, &cluster);
+		} else {
+			argument = take_argument(&cursor);
+			if (!argument)
+				break;
+			if (only_operands || argument[0] != '-' || !argument[1]) {
+				fill(next, &cursor, KTRXER_OPTION_OPERAND, 0, argument);
+			} else if (argument[1] != '-') {
+				cluster = argument + 1;
+				continue;
+			} else if (!argument[2]) {
+				only_operands = 1;
+				continue;
+			} else {
+				take_long(next, &cursor, &known, argument);
+			}
+		}
+		filled++;
+		if (next->code < 0)
+			break;
 	}
-
-	while (__atomic_test_and_set(&busy, __ATOMIC_ACQUIRE))
-		sched_yield();
-	result = split(&line, out, capacity);
-	__atomic_clear(&busy, __ATOMIC_RELEASE);
-out:
-	free(line.argv);
-	free(line.names);
-	free(prefixed);
-	free(copy);
-	return result;
+	return (int32_t)filled;
 }

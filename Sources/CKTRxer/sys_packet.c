@@ -60,7 +60,7 @@ static int attach_filter(int fd, const uint64_t *code, uint32_t length)
 /* One ring; returns its size in bytes in *bytes and that of a block in *block. */
 static int make_ring(int fd, int option, uint32_t slots, uint32_t slot_size, uint32_t *bytes, uint32_t *block)
 {
-	uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
+	uint32_t page = (uint32_t)getpagesize();
 	struct tpacket_req request;
 
 	*block = slot_size > page ? slot_size : page;

@@ -137,6 +137,7 @@ private func measured(_ line: String, at location: SourceLocation = #_sourceLoca
         ("ping fe80::1%eth:0", "target 'fe80::1%eth:0', expected an interface name after the %"),
         ("ping ''", "target '', expected an address or a host name"),
         ("ping -", "target '-', expected an address or a host name"),
+        ("ping a -- -c", "target '-c', expected an address or a host name"),
         ("ping --coutn 3 h", "unknown option '--coutn', did you mean '--count'?"),
         ("ping --coutn=3 h", "unknown option '--coutn=3', did you mean '--count'?"),
         ("trace --maxhops 3 h", "unknown option '--maxhops', did you mean '--max-hops'?"),
@@ -144,6 +145,8 @@ private func measured(_ line: String, at location: SourceLocation = #_sourceLoca
         ("ping --s h", "unknown option '--s' may be one of 2; write it in full"),
         ("ping -z h", "unknown option '-z'; see: ktrxer-agent help ping"),
         ("ping -Dz h", "unknown option '-z'; see: ktrxer-agent help ping"),
+        ("ping --json -zD h", "unknown option '-z'; see: ktrxer-agent help ping"),
+        ("ping -D: h", "unknown option '-:'; see: ktrxer-agent help ping"),
         ("ping h -c", "'-c' needs a value; see: ktrxer-agent help ping"),
         ("ping h --count", "'--count' needs a value; see: ktrxer-agent help ping"),
         ("ping h --json=1", "'--json' takes no value; see: ktrxer-agent help ping"),
@@ -178,6 +181,12 @@ private func measured(_ line: String, at location: SourceLocation = #_sourceLoca
         ("check --once a", "unknown option '--once'; see: ktrxer-agent help check"),
     ])
     func usageErrors(_ line: String, _ expected: String) { #expect(usageError(line) == expected, "\(line)") }
+
+    @Test func clustersAbbreviationsAndOperands() throws {
+        let plain = try #require(measured("ping -4Dc3 a --int=eth0 b -- c"))
+        #expect(plain.targets.map { string($0) } == ["a", "b", "c"])
+        #expect(plain.options.count == 3 && !plain.json)
+    }
 
     @Test func randomArguments() {
         var generator = SystemRandomNumberGenerator()

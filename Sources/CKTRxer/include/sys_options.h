@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Splitting a command line into options and operands, by the C library's getopt_long. */
+/* Splitting a command line into options and operands. */
 #ifndef KTRXER_SYS_OPTIONS_H
 #define KTRXER_SYS_OPTIONS_H
 
@@ -25,10 +25,10 @@ struct ktrxer_option {
 
 /*
  * arguments: those after the command, each ended by a NUL, size bytes in all; offsets are into them.
- * letters: as for getopt. names: the long options, each ended by a NUL, with a ':' before it when it
- * takes a value; count of them are known, from number first on. Abbreviations are taken, "--" ends the
- * options, operands may stand between them. Fills in at most capacity entries of out, in the order of
- * the command line, and stops at the first that is wrong. The number of entries, or -errno.
+ * letters: each with a ':' after it when it takes a value. names: the long options, each ended by a NUL,
+ * with a ':' before it when it takes a value; count of them are known, from number first on. Abbreviations
+ * are taken, "--" ends the options, operands may stand between them. Fills in at most capacity entries of
+ * out, in the order of the command line, and stops at the first that is wrong. Returns their number.
  */
 int32_t ktrxer_options(const uint8_t *arguments, uint32_t size, const uint8_t *letters,
 		       const uint8_t *names, uint32_t first, uint32_t count,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Options and operands of one command, one after the other, by getopt_long in the C floor. What they mean is
+// Options and operands of one command, one after the other, split in the C floor. What they mean is
 // OptionsParser.swift's.
 import CKTRxer
 import KTRxerLite
@@ -10,7 +10,7 @@ enum CommandOption: UInt8 {
     case maxPPS, pcap, help, file, once, due
 }
 
-/// What getopt_long is told of one command's options.
+/// What the C floor is told of one command's options.
 struct OptionSyntax {
     let letters: StaticString
     /// Which of the names are known.
@@ -43,7 +43,7 @@ struct OptionSyntax {
         }
     }
 
-    /// What stands on a command line for a code of getopt_long: `-c` or `--count`.
+    /// What stands on a command line for a code of `ktrxer_option`: `-c` or `--count`.
     static func spelling(_ code: Int32) -> ByteText {
         if code < Int32(KTRXER_OPTION_LONG) { return [0x2D, UInt8(truncatingIfNeeded: code)] }
         var spelling: ByteText = [0x2D, 0x2D]

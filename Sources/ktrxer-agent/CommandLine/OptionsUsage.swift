@@ -4,7 +4,7 @@ import CKTRxer
 import KTRxerLite
 
 extension OptionsParser {
-    /// About an element that getopt_long refuses: its code, the culprit and the argument, as in `ktrxer_option`.
+    /// About an element that the C floor refuses: its code, the culprit and the argument, as in `ktrxer_option`.
     static func wrong(
         _ code: Int32, _ culprit: Int32, _ argument: ByteText, _ syntax: OptionSyntax, _ command: StaticString
     ) -> UsageError {
