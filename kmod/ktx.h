@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* One open /dev/ktx: who owns what, and how its parts call each other. */
+#ifndef KTRXER_KTX_H
+#define KTRXER_KTX_H
+
+#include "ring.h"
+#include "uapi/ktrxer_uapi.h"
+
+#include <linux/hrtimer.h>
+#include <linux/kref.h>
+#include <linux/mutex.h>
+#include <linux/netdevice.h>
+#include <linux/rbtree.h>
+#include <linux/skbuff.h>
+#include <linux/spinlock.h>
+
+struct ktrxer_net;
+
+/*
+ * How many frames a device still reads from the frame area. Lives on after the file while there are any, which is why
+ * it is apart; writes the count into the header as long as there is one.
+ */
+struct ktx_references {
+	struct kref ref;
+	spinlock_t lock; /* any context */
+	struct ktx_header *header;
+};
+
+struct ktx {
+	struct kref ref; /* the file's, and one for each rule that reacts through it */
+	struct list_head in_net; /* ktrxer_config */
+	struct ktrxer_net *kn; /* ktrxer_config; NULL once the namespace is gone */
+
+	/* Set by KTX_IOC_BIND, then constant until release. */
+	bool bound; /* release/acquire */
+	struct ktrxer_map map;
+	struct ktx_header *header;
+	struct ktx_descriptor *descriptors;
+	struct ktx_completion *completions;
+	u8 *frames;
+	u32 submission_mask;
+	u32 completion_mask;
+	u32 frame_bytes;
+	u32 queue;
+	u32 attempts;
+	u32 retry_ns;
+	u32 spin_ns;
+	u32 link_header;
+	u32 longest_frame;
+	struct ktx_references *references;
+
+	struct mutex submit; /* one submitter at a time */
+	u32 submission_consumer; /* submit */
+
+	spinlock_t lock; /* BH; all that follows */
+	struct net_device *dev; /* NULL: gone; a reference is held */
+	bool closed; /* the file is being released: nothing is sent any more */
+	struct sk_buff_head due; /* for now, in order */
+	struct rb_root timed; /* by launch time, then order of submission */
+	struct rb_node *first_timed;
+	u32 waiting; /* taken and not completed: completion entries that are spoken for */
+	u32 completion_producer;
+	u32 completion_consumer;
+	u32 published; /* of completion_producer, to the user */
+	u64 order; /* of the next timed frame */
+	u64 retry_at; /* no attempt before; 0: none is put off */
+	bool stuck; /* the last frame used up its attempts: the next have one each until one leaves */
+	struct hrtimer timer;
+	u32 lead_ns;
+	struct ktx_statistics statistics;
+
+	struct ktrxer_wake wake;
+
+	/* Frames of rules, for whoever holds `lock` next. */
+	struct sk_buff_head reactions;
+};
+
+/* What is known of a frame while its skb waits; in skb->cb, which drivers may overwrite once they have it. */
+struct ktx_frame {
+	u64 launch; /* 0: now */
+	u64 cookie;
+	u64 order;
+	u32 length;
+	u16 flags; /* KTX_FRAME_… */
+	u16 completion_flags; /* KTX_COMPLETION_… */
+	u16 queue; /* with KTX_FRAME_QUEUE */
+	u16 attempts;
+};
+
+static inline struct ktx_frame *ktx_frame(struct sk_buff *skb)
+{
+	BUILD_BUG_ON(sizeof(struct ktx_frame) > sizeof_field(struct sk_buff, cb));
+	return (struct ktx_frame *)skb->cb;
+}
+
+/* ktx.c */
+int ktx_register(void);
+void ktx_unregister(void);
+/*
+ * The sender behind a descriptor of the caller's, with a reference: ERR_PTR(-EBADF) if it is no bound /dev/ktx file of
+ * that namespace. The caller holds ktrxer_config.
+ */
+struct ktx *ktx_get(int fd, const struct ktrxer_net *kn);
+void ktx_put(struct ktx *ktx);
+
+/* prepare.c: frames into skbs. */
+
+/*
+ * Judges a descriptor and makes its skb. 0 and *skb, or the status with which it completes. May sleep; `submit` held.
+ */
+enum ktx_status ktx_prepare(struct ktx *ktx, struct net_device *dev, const struct ktx_descriptor *descriptor,
+			    struct sk_buff **skb);
+/*
+ * An empty skb for a frame of `length` bytes on this sender's interface, for a rule's frame: put the bytes with
+ * skb_put(), then ktx_react(). NULL without memory or interface. Any context but hard interrupts; under RCU or with
+ * the sender referenced.
+ */
+struct sk_buff *ktx_reaction_alloc(struct ktx *ktx, unsigned int length);
+/* A copy of so many bytes of the frame area, judged as a frame of this sender: to kfree(), or ERR_PTR(-EMSGSIZE,
+ * -EFAULT, -ENOMEM). May sleep. */
+void *ktx_copy_frame(struct ktx *ktx, u32 offset, u32 length);
+struct ktx_references *ktx_references_new(struct ktx_header *header);
+void ktx_references_end(struct ktx_references *references);
+
+/* xmit.c: skbs onto the wire. */
+void ktx_xmit_init(struct ktx *ktx);
+/* Sends what is due and sees to the rest. `prepared`: frames taken from the ring, in order; emptied. */
+void ktx_xmit(struct ktx *ktx, struct sk_buff_head *prepared);
+/* Completes a frame that never got an skb. */
+void ktx_xmit_refuse(struct ktx *ktx, const struct ktx_descriptor *descriptor, enum ktx_status status);
+/* Cancels waiting frames, those with *cookie or all; returns how many. */
+int ktx_xmit_cancel(struct ktx *ktx, const u64 *cookie, enum ktx_status status);
+/* The interface is going away: completes everything and gives up the reference. */
+void ktx_xmit_gone(struct ktx *ktx);
+/* No completion will be read any more: frees everything. The timer is not running afterwards. */
+void ktx_xmit_close(struct ktx *ktx);
+/* Room for completions of frames that might be taken now. */
+u32 ktx_xmit_room(struct ktx *ktx);
+/*
+ * Sends an skb of ktx_reaction_alloc() at `launch`, or at once if that is 0; consumes it. Any context but hard
+ * interrupts, that of a packet arriving in the middle of a transmission included.
+ */
+void ktx_react(struct ktx *ktx, struct sk_buff *skb, u64 launch, u64 cookie);
+
+#endif

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Module parameters and the ceilings on all files together: rate, burst, memory. */
+#include "parameters.h"
+
+#include <linux/atomic.h>
+#include <linux/kernel.h>
+#include <linux/math64.h>
+#include <linux/moduleparam.h>
+#include <linux/spinlock.h>
+#include <linux/time.h>
+
+unsigned int ktrxer_spin_ceiling_ns = 100000;
+module_param_named(spin_ceiling_ns, ktrxer_spin_ceiling_ns, uint, 0600);
+MODULE_PARM_DESC(spin_ceiling_ns, "longest spin before a launch, ns");
+
+unsigned int ktrxer_rate_ceiling = 250000;
+module_param_named(rate_ceiling, ktrxer_rate_ceiling, uint, 0600);
+MODULE_PARM_DESC(rate_ceiling, "frames a second over all files, 0: no ceiling");
+
+unsigned int ktrxer_burst_ceiling = 128;
+module_param_named(burst_ceiling, ktrxer_burst_ceiling, uint, 0600);
+MODULE_PARM_DESC(burst_ceiling, "frames that leave back to back before the system gets its turn");
+
+unsigned int ktrxer_memory_ceiling_kib = 64 << 10;
+module_param_named(memory_ceiling_kib, ktrxer_memory_ceiling_kib, uint, 0600);
+MODULE_PARM_DESC(memory_ceiling_kib, "memory that all files map together, KiB");
+
+bool ktrxer_allow_management;
+module_param_named(allow_management, ktrxer_allow_management, bool, 0600);
+MODULE_PARM_DESC(allow_management, "allow rules that could cut off SSH and the web interface of this device");
+
+unsigned int ktrxer_burst(void)
+{
+	return max(READ_ONCE(ktrxer_burst_ceiling), 1U);
+}
+
+/*
+ * A bucket that fills with time: `allowance` is the time, in ns, that has been saved up, of which a frame takes a
+ * second divided by the rate. It never saves more than 10 ms or two bursts, so that a pause is not made good by a flood.
+ */
+static DEFINE_SPINLOCK(rate_lock);
+static u64 allowance;
+static u64 allowance_at;
+
+unsigned int ktrxer_rate_take(unsigned int wanted, u64 now, u64 *again)
+{
+	unsigned int rate = READ_ONCE(ktrxer_rate_ceiling);
+	unsigned int cost, taken;
+	u64 most;
+
+	if (!rate || !wanted)
+		return wanted;
+	cost = max_t(unsigned int, NSEC_PER_SEC / rate, 1);
+	most = max_t(u64, 10 * NSEC_PER_MSEC, 2ULL * cost * ktrxer_burst());
+	spin_lock_bh(&rate_lock);
+	/* Time does not run backwards here, but processors may ask in another order than they read the clock. */
+	if (now > allowance_at) {
+		allowance = min(allowance + (now - allowance_at), most);
+		allowance_at = now;
+	}
+	taken = min_t(u64, div_u64(allowance, cost), wanted);
+	allowance -= (u64)taken * cost;
+	if (!taken)
+		*again = now + cost - allowance;
+	spin_unlock_bh(&rate_lock);
+	return taken;
+}
+
+void ktrxer_rate_return(unsigned int unused)
+{
+	unsigned int rate = READ_ONCE(ktrxer_rate_ceiling);
+
+	if (!rate || !unused)
+		return;
+	spin_lock_bh(&rate_lock);
+	allowance += (u64)unused * max_t(unsigned int, NSEC_PER_SEC / rate, 1);
+	spin_unlock_bh(&rate_lock);
+}
+
+static DEFINE_SPINLOCK(memory_lock);
+static u64 memory_used;
+
+int ktrxer_memory_charge(size_t bytes)
+{
+	u64 ceiling = (u64)READ_ONCE(ktrxer_memory_ceiling_kib) << 10;
+	int result = 0;
+
+	spin_lock(&memory_lock);
+	if (bytes > ceiling || memory_used > ceiling - bytes)
+		result = -ENOBUFS;
+	else
+		memory_used += bytes;
+	spin_unlock(&memory_lock);
+	return result;
+}
+
+void ktrxer_memory_uncharge(size_t bytes)
+{
+	spin_lock(&memory_lock);
+	memory_used -= bytes;
+	spin_unlock(&memory_lock);
+}
+
+u64 ktrxer_memory_used(void)
+{
+	u64 used;
+
+	spin_lock(&memory_lock);
+	used = memory_used;
+	spin_unlock(&memory_lock);
+	return used;
+}
