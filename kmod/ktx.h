@@ -23,7 +23,8 @@ struct ktrxer_net;
 struct ktx_references {
 	struct kref ref;
 	spinlock_t lock; /* any context */
-	struct ktx_header *header;
+	struct ktx_header *header; /* NULL once the file is released */
+	u32 count;
 };
 
 struct ktx {
@@ -45,6 +46,7 @@ struct ktx {
 	u32 attempts;
 	u32 retry_ns;
 	u32 spin_ns;
+	u32 approach_ns; /* the last stretch, under the queue's lock */
 	u32 link_header;
 	u32 longest_frame;
 	struct ktx_references *references;
@@ -58,7 +60,10 @@ struct ktx {
 	struct sk_buff_head due; /* for now, in order */
 	struct rb_root timed; /* by launch time, then order of submission */
 	struct rb_node *first_timed;
+	u64 next_launch; /* of first_timed; U64_MAX without one */
 	u32 waiting; /* taken and not completed: completion entries that are spoken for */
+	u32 reactions_waiting;
+	u64 held_bytes; /* of memory, for those that wait */
 	u32 completion_producer;
 	u32 completion_consumer;
 	u32 published; /* of completion_producer, to the user */
@@ -66,7 +71,11 @@ struct ktx {
 	u64 retry_at; /* no attempt before; 0: none is put off */
 	bool stuck; /* the last frame used up its attempts: the next have one each until one leaves */
 	struct hrtimer timer;
-	u32 lead_ns;
+	u64 timer_at; /* what it was set to */
+	u64 aim; /* the launch or retry that it was set for */
+	bool timer_tells; /* that was not in the past */
+	u32 lead_ns; /* how much before a launch the timer is set, at most */
+	u32 usual_ns; /* how late it is as a rule */
 	struct ktx_statistics statistics;
 
 	struct ktrxer_wake wake;
@@ -74,6 +83,11 @@ struct ktx {
 	/* Frames of rules, for whoever holds `lock` next. */
 	struct sk_buff_head reactions;
 };
+
+/* What a frame that waits takes beside its bytes, about. */
+#define KTX_FRAME_OVERHEAD 1024U
+/* Reactions of one file that wait at a time. */
+#define KTX_MOST_REACTIONS 1024U
 
 /* What is known of a frame while its skb waits; in skb->cb, which drivers may overwrite once they have it. */
 struct ktx_frame {
@@ -89,7 +103,7 @@ struct ktx_frame {
 
 static inline struct ktx_frame *ktx_frame(struct sk_buff *skb)
 {
-	BUILD_BUG_ON(sizeof(struct ktx_frame) > sizeof_field(struct sk_buff, cb));
+	BUILD_BUG_ON(sizeof(struct ktx_frame) > sizeof(skb->cb));
 	return (struct ktx_frame *)skb->cb;
 }
 
@@ -102,8 +116,17 @@ void ktx_unregister(void);
  */
 struct ktx *ktx_get(int fd, const struct ktrxer_net *kn);
 void ktx_put(struct ktx *ktx);
+/* The interface is being removed from the namespace. The caller holds ktrxer_config. */
+void ktx_leave_device(struct ktrxer_net *kn, const struct net_device *dev);
 
 /* prepare.c: frames into skbs. */
+
+/* The longest frame on any link, bytes. */
+#define KTX_LONGEST 65535U
+/* Bytes of link header at the start of a frame of this interface. */
+u32 ktx_link_header(const struct net_device *dev);
+/* Bytes, link header included. */
+u32 ktx_longest_frame(const struct net_device *dev);
 
 /*
  * Judges a descriptor and makes its skb. 0 and *skb, or the status with which it completes. May sleep; `submit` held.
@@ -116,14 +139,20 @@ enum ktx_status ktx_prepare(struct ktx *ktx, struct net_device *dev, const struc
  * the sender referenced.
  */
 struct sk_buff *ktx_reaction_alloc(struct ktx *ktx, unsigned int length);
-/* A copy of so many bytes of the frame area, judged as a frame of this sender: to kfree(), or ERR_PTR(-EMSGSIZE,
- * -EFAULT, -ENOMEM). May sleep. */
+/* Gives a filled reaction its headers and queue. BH disabled. */
+void ktx_reaction_address(struct ktx *ktx, struct net_device *dev, struct sk_buff *skb);
+/*
+ * A copy of so many bytes of the frame area, judged as a frame of this sender: to kfree(), or ERR_PTR(-EMSGSIZE,
+ * -EFAULT, -ENOMEM). May sleep.
+ */
 void *ktx_copy_frame(struct ktx *ktx, u32 offset, u32 length);
 struct ktx_references *ktx_references_new(struct ktx_header *header);
 void ktx_references_end(struct ktx_references *references);
 
 /* xmit.c: skbs onto the wire. */
 void ktx_xmit_init(struct ktx *ktx);
+/* How long may be spun before a launch, before the first one; not at all where the clock would not move. */
+void ktx_xmit_spin(struct ktx *ktx, u32 spin_ns);
 /* Sends what is due and sees to the rest. `prepared`: frames taken from the ring, in order; emptied. */
 void ktx_xmit(struct ktx *ktx, struct sk_buff_head *prepared);
 /* Completes a frame that never got an skb. */

@@ -36,7 +36,7 @@ unsigned int ktrxer_burst(void)
 
 /*
  * A bucket that fills with time: `allowance` is the time, in ns, that has been saved up, of which a frame takes a
- * second divided by the rate. It never saves more than 10 ms or two bursts, so that a pause is not made good by a flood.
+ * second divided by the rate. It never saves more than 10 ms or two bursts: a pause is not made good by a flood.
  */
 static DEFINE_SPINLOCK(rate_lock);
 static u64 allowance;

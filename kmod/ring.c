@@ -82,7 +82,8 @@ int ktrxer_wake_eventfd(struct ktrxer_wake *wake, int fd)
 	} else if (fd != -1) {
 		return -EBADF;
 	}
-	old = rcu_replace_pointer(wake->eventfd, fresh, true);
+	old = rcu_dereference_protected(wake->eventfd, true);
+	rcu_assign_pointer(wake->eventfd, fresh);
 	if (old) {
 		synchronize_rcu();
 		eventfd_ctx_put(old);

@@ -118,6 +118,9 @@ struct ktrxer_info {
 /* Frames up to so many bytes are always copied. */
 #define KTX_COPY_LIMIT 256
 
+/* A frame is late, for KTX_FRAME_DROP_LATE, from so long after its launch time on. */
+#define KTX_LATE_NS 20000
+
 /* ktx_bind.queue: the device's own choice for each frame. */
 #define KTX_QUEUE_ANY 0xFFFFFFFFU
 
@@ -140,7 +143,7 @@ struct ktx_bind {
 	__u32 queue;		/* of the device, from 0, or KTX_QUEUE_ANY */
 	__u32 attempts;		/* how often a frame is offered to a busy device, 1 to 255; 0: 16 */
 	__u32 retry_ns;		/* before the second attempt; doubles up to 32 times; 0: 20,000; at most 1 s */
-	__u32 spin_ns;		/* longest spin before a launch; 0: most_spin_ns */
+	__u32 spin_ns;		/* longest spin before a launch; 0: most_spin_ns; no spin if the clock does not move */
 	__u32 flags;		/* 0 */
 	__u32 reserved[3];
 	/* out */
@@ -212,8 +215,11 @@ enum ktx_status {
 struct ktx_completion {
 	__aligned_u64 cookie;
 	__aligned_u64 launch_ns;	/* as asked; 0: now */
-	__aligned_u64 sent_ns;		/* just before the driver's transmit function was called, in the attempt that it took;
-				 * without success, the time of the completion */
+	/*
+	 * Just before the driver's transmit function was called, in the attempt that it took; without success, the
+	 * time of the completion.
+	 */
+	__aligned_u64 sent_ns;
 	__aligned_u64 hardware_ns;	/* the device's own clock; 0 without KTX_COMPLETION_HARDWARE */
 	__u32 status;		/* enum ktx_status */
 	__u32 flags;		/* KTX_COMPLETION_… */
@@ -370,8 +376,7 @@ enum krx_edit_field {
 	KRX_EDIT_DESTINATION_PORT = 4,
 	KRX_EDIT_TTL = 5,	/* 1 byte; IPv4 TTL or IPv6 hop limit */
 	KRX_EDIT_DSCP = 6,	/* 1 byte, 0 to 63 */
-	KRX_EDIT_PAYLOAD = 7,	/* `length` bytes at `offset` after the UDP, TCP or ICMP header; left alone where the
-				 * packet ends before */
+	KRX_EDIT_PAYLOAD = 7,	/* `length` bytes at `offset` after the UDP, TCP or ICMP header, if it has as many */
 };
 
 #define KRX_EDITS 8
@@ -410,7 +415,7 @@ struct krx_copy {
 
 /* krx_reaction.flags */
 #define KRX_REACT_CHECKSUMS (1U << 0)	/* IPv4, UDP, TCP, ICMP, ICMPv6 checksums are made right after copying */
-#define KRX_REACT_APPEND_PAYLOAD (1U << 1) /* the match's payload follows the frame; IP and UDP lengths are made right */
+#define KRX_REACT_APPEND_PAYLOAD (1U << 1) /* the match's payload follows the frame; lengths are made right */
 #define KRX_REACT_FLAGS 0x3U
 
 /*
@@ -470,7 +475,7 @@ struct krx_rule {
 struct krx_rule_counters {
 	__u32 id;
 	__u32 reserved;
-	__aligned_u64 packets;		/* matched; of several rules that match one packet only the applied one counts */
+	__aligned_u64 packets;		/* to which the rule was applied */
 	__aligned_u64 bytes;		/* from the IP header on */
 	__aligned_u64 captured;
 	__aligned_u64 lost;		/* not captured: the ring was full */
@@ -510,7 +515,7 @@ struct krx_statistics {
 /* Removes all rules; returns how many there were. */
 #define KRX_IOC_RULE_FLUSH _IO(KTRXER_IOC_MAGIC, 0x25)
 #define KRX_IOC_STATISTICS _IOR(KTRXER_IOC_MAGIC, 0x26, struct krx_statistics)
-/* The argument is how many unread records make poll report POLLIN, 1 at first. EINVAL: 0, or more than the slots. */
+/* The argument is how many unread records make poll report POLLIN, 1 at first. EINVAL: 0, or above the slots. */
 #define KRX_IOC_THRESHOLD _IO(KTRXER_IOC_MAGIC, 0x27)
 
 #endif /* KTRXER_UAPI_H */

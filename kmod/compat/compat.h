@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Every difference between the kernel versions that this module is built for, and nothing else. */
+#ifndef KTRXER_COMPAT_H
+#define KTRXER_COMPAT_H
+
+#include <linux/eventfd.h>
+#include <linux/fs.h>
+#include <linux/hrtimer.h>
+#include <linux/netdevice.h>
+#include <linux/rcupdate.h>
+#include <linux/skbuff.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 5, 0)
+#define compat_ptr_ioctl NULL /* 32-bit callers of 64-bit kernels: from 5.5 on */
+#endif
+
+static inline void compat_eventfd_signal(struct eventfd_ctx *eventfd)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+	eventfd_signal(eventfd);
+#else
+	eventfd_signal(eventfd, 1);
+#endif
+}
+
+/* A timer on CLOCK_MONOTONIC whose callback runs in softirq context. */
+static inline void compat_hrtimer_setup(struct hrtimer *timer, enum hrtimer_restart (*function)(struct hrtimer *))
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+	hrtimer_setup(timer, function, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
+#else
+	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
+	timer->function = function;
+#endif
+}
+
+/*
+ * Pages of somebody else's in an skb: `done` is called once when nobody reads them any more. The stack copies them
+ * where they would outlive the sending (skb_orphan_frags_rx) or be in two places (skb_clone).
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define COMPAT_SHARED_CALLBACK(name, done)                                                        \
+	static void name##_complete(struct sk_buff *skb, struct ubuf_info *shared, bool zerocopy) \
+	{                                                                                         \
+		if (refcount_dec_and_test(&shared->refcnt))                                       \
+			done(shared);                                                             \
+	}                                                                                         \
+	static const struct ubuf_info_ops name = { .complete = name##_complete }
+#define COMPAT_SHARED_SET(shared, name) ((shared)->ops = &(name))
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(5, 12, 0)
+#define COMPAT_SHARED_CALLBACK(name, done)                                             \
+	static void name(struct sk_buff *skb, struct ubuf_info *shared, bool zerocopy) \
+	{                                                                              \
+		if (refcount_dec_and_test(&shared->refcnt))                            \
+			done(shared);                                                  \
+	}
+#define COMPAT_SHARED_SET(shared, name) ((shared)->callback = (name))
+#else
+#define COMPAT_SHARED_CALLBACK(name, done)                        \
+	static void name(struct ubuf_info *shared, bool zerocopy) \
+	{                                                         \
+		if (refcount_dec_and_test(&shared->refcnt))       \
+			done(shared);                             \
+	}
+#define COMPAT_SHARED_SET(shared, name) ((shared)->callback = (name))
+#endif
+
+static inline void compat_skb_share(struct sk_buff *skb, struct ubuf_info *shared)
+{
+	skb_shinfo(skb)->destructor_arg = shared;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 12, 0)
+	shared->flags = SKBFL_ZEROCOPY_FRAG;
+	skb_shinfo(skb)->flags |= SKBFL_ZEROCOPY_FRAG;
+#else
+	skb_shinfo(skb)->tx_flags |= SKBTX_DEV_ZEROCOPY | SKBTX_SHARED_FRAG;
+#endif
+}
+
+/* The transmit queue that the device itself chooses for a frame. */
+static inline u16 compat_pick_queue(struct net_device *dev, struct sk_buff *skb)
+{
+	const struct net_device_ops *ops = dev->netdev_ops;
+	u16 queue;
+
+	if (dev->real_num_tx_queues == 1)
+		return 0;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 2, 0)
+	queue = ops->ndo_select_queue ? ops->ndo_select_queue(dev, skb, NULL) : netdev_pick_tx(dev, skb, NULL);
+#else
+	queue = skb_tx_hash(dev, skb);
+#endif
+	return queue < dev->real_num_tx_queues ? queue : 0;
+}
+
+#endif
