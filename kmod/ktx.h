@@ -151,7 +151,7 @@ void ktx_references_end(struct ktx_references *references);
 
 /* xmit.c: skbs onto the wire. */
 void ktx_xmit_init(struct ktx *ktx);
-/* How long may be spun before a launch, before the first one; not at all where the clock would not move. */
+/* How long may be spun before a launch: before the first one; or 0, under `lock`. */
 void ktx_xmit_spin(struct ktx *ktx, u32 spin_ns);
 /* Sends what is due and sees to the rest. `prepared`: frames taken from the ring, in order; emptied. */
 void ktx_xmit(struct ktx *ktx, struct sk_buff_head *prepared);

@@ -21,8 +21,8 @@
 #define FIRST_USUAL_NS 10000
 /* One timer callback sends and spins for so long, well below what makes the kernel put softirqs off to a thread. */
 #define TIMER_SPELL_NS (500 * NSEC_PER_USEC)
-/* More looks at the clock than fit the longest spin. */
-#define MOST_LOOKS (1U << 20)
+/* A clock that shows the same so many times stands still. */
+#define MOST_LOOKS 4096
 /* The back-off doubles up to 32 times its beginning. */
 #define BACKOFF_DOUBLINGS 5
 
@@ -216,30 +216,25 @@ static bool put_off(struct ktx *ktx, struct sk_buff *skb, enum ktx_status cause,
 	return false;
 }
 
-/* Waits for an instant that is near; returns the time. A clock that stops ends the wait, not the system. */
+/*
+ * Waits for an instant that is near, and returns the time. That is before the instant only where the clock does not move
+ * while code runs: clocks that tick like jiffies, and emulators that let time pass when nothing is to be done.
+ */
 static u64 approach(u64 instant)
 {
 	unsigned int looks = 0;
+	u64 last = 0;
 	u64 now;
 
-	while ((now = ktime_get_ns()) < instant && looks++ < MOST_LOOKS)
+	while ((now = ktime_get_ns()) < instant) {
+		if (now != last)
+			looks = 0;
+		else if (++looks == MOST_LOOKS)
+			break;
+		last = now;
 		cpu_relax();
+	}
 	return now;
-}
-
-/*
- * Where the clock does not move while code runs, waiting for it is in vain: clocks that tick like jiffies, and
- * emulators that let time pass only when nothing is to be done. There the timer alone decides.
- */
-static bool clock_stands_still(void)
-{
-	u64 begin = ktime_get_ns();
-	unsigned int looks;
-
-	for (looks = 0; looks < 1000; looks++)
-		if (ktime_get_ns() != begin)
-			return false;
-	return true;
 }
 
 /*
@@ -267,6 +262,13 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 			take(ktx, skb);
 			frame.attempts++;
 			now = frame.launch ? approach(frame.launch) : ktime_get_ns();
+			if (unlikely(now < frame.launch)) {
+				/* Waiting is in vain here: the timer alone decides. */
+				frame.attempts--;
+				ktx_xmit_spin(ktx, 0);
+				put_back(ktx, skb);
+				break;
+			}
 			following = peek(ktx, now);
 			if (following && skb_get_queue_mapping(following) != queue)
 				following = NULL;
@@ -457,8 +459,10 @@ static enum hrtimer_restart fire(struct hrtimer *timer)
 		ktx->statistics.spin_ns += next - now;
 		publish(ktx);
 		spin_unlock(&ktx->lock);
-		approach(next - ktx->approach_ns);
+		now = approach(next - ktx->approach_ns);
 		spin_lock(&ktx->lock);
+		if (now < next - ktx->approach_ns)
+			ktx_xmit_spin(ktx, 0);
 	}
 	publish(ktx);
 	rcu_read_unlock();
@@ -480,8 +484,6 @@ void ktx_xmit_init(struct ktx *ktx)
 
 void ktx_xmit_spin(struct ktx *ktx, u32 spin_ns)
 {
-	if (clock_stands_still())
-		spin_ns = 0;
 	ktx->spin_ns = spin_ns;
 	ktx->approach_ns = min_t(u32, spin_ns, APPROACH_NS);
 	ktx->lead_ns = min_t(u32, spin_ns, FIRST_LEAD_NS);

@@ -208,6 +208,8 @@ int main(int argc, char **argv)
 			       (unsigned long long)done->sent_ns, done->status, done->flags, done->attempts, done->length);
 			__atomic_store_n(&header->completion_consumer, header->completion_consumer + 1, __ATOMIC_RELEASE);
 		}
+		if (given < option.count && given - header->submission_consumer < option.entries)
+			continue;
 		if (seen < option.count && poll(&wait, 1, option.wait) <= 0) {
 			printf("{\"missing\": %u}\n", option.count - seen);
 			break;

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * odd0: a network interface of the tests' that is as difficult as it is told to be. Its parameters, in
+ * /sys/module/odd/parameters, say what it does with frames, and what it has seen.
+ */
+#include <linux/etherdevice.h>
+#include <linux/module.h>
+#include <linux/netdevice.h>
+
+static unsigned int busy;
+module_param(busy, uint, 0600);
+MODULE_PARM_DESC(busy, "so many frames more are refused with NETDEV_TX_BUSY");
+
+static unsigned int drop;
+module_param(drop, uint, 0600);
+MODULE_PARM_DESC(drop, "so many frames more are taken and thrown away with NET_XMIT_DROP");
+
+static unsigned int room;
+module_param(room, uint, 0600);
+MODULE_PARM_DESC(room, "the queue stops after so many frames more, 0: never");
+
+static bool hold;
+module_param(hold, bool, 0600);
+MODULE_PARM_DESC(hold, "frames are kept until `release` is written");
+
+static bool gather = true;
+module_param(gather, bool, 0400);
+MODULE_PARM_DESC(gather, "the interface can gather pages");
+
+static unsigned int taken, more, pages, last_length, last_queue;
+module_param(taken, uint, 0400);
+module_param(more, uint, 0400);
+MODULE_PARM_DESC(more, "frames that came with the promise of another");
+module_param(pages, uint, 0400);
+MODULE_PARM_DESC(pages, "frames that were not in one piece");
+module_param(last_length, uint, 0400);
+module_param(last_queue, uint, 0400);
+
+static struct net_device *odd;
+static struct sk_buff_head held;
+
+static int set_release(const char *value, const struct kernel_param *parameter)
+{
+	skb_queue_purge(&held);
+	return 0;
+}
+
+static const struct kernel_param_ops release_operations = { .set = set_release };
+module_param_cb(release, &release_operations, NULL, 0200);
+
+static int set_wake(const char *value, const struct kernel_param *parameter)
+{
+	netif_tx_wake_all_queues(odd);
+	return 0;
+}
+
+static const struct kernel_param_ops wake_operations = { .set = set_wake };
+module_param_cb(wake, &wake_operations, NULL, 0200);
+
+static int set_carrier(const char *value, const struct kernel_param *parameter)
+{
+	if (*value == '0')
+		netif_carrier_off(odd);
+	else
+		netif_carrier_on(odd);
+	return 0;
+}
+
+static const struct kernel_param_ops carrier_operations = { .set = set_carrier };
+module_param_cb(carrier, &carrier_operations, NULL, 0200);
+
+static netdev_tx_t transmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct netdev_queue *queue = netdev_get_tx_queue(dev, skb_get_queue_mapping(skb));
+
+	if (busy) {
+		busy--;
+		return NETDEV_TX_BUSY;
+	}
+	if (room && !--room)
+		netif_tx_stop_queue(queue);
+	taken++;
+	more += netdev_xmit_more();
+	pages += skb_is_nonlinear(skb);
+	last_length = skb->len;
+	last_queue = skb_get_queue_mapping(skb);
+	if (drop) {
+		drop--;
+		kfree_skb(skb);
+		return NET_XMIT_DROP;
+	}
+	if (hold)
+		skb_queue_tail(&held, skb);
+	else
+		consume_skb(skb);
+	return NETDEV_TX_OK;
+}
+
+static int start(struct net_device *dev)
+{
+	netif_tx_start_all_queues(dev);
+	return 0;
+}
+
+static int stop(struct net_device *dev)
+{
+	netif_tx_stop_all_queues(dev);
+	skb_queue_purge(&held);
+	return 0;
+}
+
+static const struct net_device_ops operations = {
+	.ndo_open = start,
+	.ndo_stop = stop,
+	.ndo_start_xmit = transmit,
+};
+
+static int __init odd_init(void)
+{
+	int result;
+
+	skb_queue_head_init(&held);
+	odd = alloc_netdev_mqs(0, "odd0", NET_NAME_USER, ether_setup, 4, 1);
+	if (!odd)
+		return -ENOMEM;
+	eth_hw_addr_random(odd);
+	odd->netdev_ops = &operations;
+	if (gather)
+		odd->features |= NETIF_F_SG | NETIF_F_HIGHDMA | NETIF_F_HW_CSUM;
+	result = register_netdev(odd);
+	if (result)
+		free_netdev(odd);
+	return result;
+}
+
+static void __exit odd_exit(void)
+{
+	unregister_netdev(odd);
+	skb_queue_purge(&held);
+	free_netdev(odd);
+}
+
+module_init(odd_init);
+module_exit(odd_exit);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("A difficult network interface, for tests");

@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: MIT
+"""Sending: order, instants, every way to fail, and one completion for each frame."""
+
+import pytest
+
+from sending import (
+    BAD_FRAME, BAD_LENGTH, BAD_FLAGS, BAD_QUEUE, BUSY, CANCELLED, COPY, DOWN, DROP_LATE, DROPPED, GONE, LATE, NO_CARRIER,
+    ODD, QUEUE, REFERENCED, SENT, TIMED, compiled, odd, send, set_odd,
+)
+
+
+@pytest.fixture(scope="module")
+def guest(debug, tmp_path_factory):
+    """The debug kernel with odd0, a veth pair whose other end is in the namespace `far`, and the sending program."""
+    debug.put(compiled("ktx", tmp_path_factory.mktemp("programs")))
+    debug.load(ODD)
+    debug.run(
+        # Nothing of the system's own on it, since its counters are looked at.
+        "echo 1 > /proc/sys/net/ipv6/conf/odd0/disable_ipv6; /sbin/ip link set odd0 arp off up; /sbin/ip netns add far; /sbin/ip link add near0 type veth peer name far0 netns far; "
+        "/sbin/ip link set near0 up; /sbin/ip -n far link set far0 up; /sbin/ip addr add 10.9.0.1/24 dev near0; "
+        "/sbin/ip -n far addr add 10.9.0.2/24 dev far0; sleep 3"
+    ).check()
+    yield debug
+    debug.run("/sbin/ip netns del far; sleep 1").check()
+    debug.unload("odd")
+
+
+@pytest.fixture(autouse=True)
+def docile(guest):
+    """odd0 does as it should unless a test says otherwise."""
+    set_odd(guest, busy=0, drop=0, room=0, hold=0, release=1, carrier=1, wake=1)
+    guest.run("/sbin/ip link set odd0 up").check()
+
+
+def test_burst(guest):
+    """Frames for now: all of them, in order, each once; and all but the last announce another to the driver."""
+    taken, more = odd(guest, "taken"), odd(guest, "more")
+    said = send(guest, "-i odd0 -n 64 -l 100")
+    assert said.statuses == [SENT] * 64
+    assert [done["cookie"] for done in said.completions] == list(range(64))
+    stamps = [done["sent"] for done in said.completions]
+    assert stamps == sorted(stamps)
+    assert odd(guest, "taken") - taken == 64
+    assert odd(guest, "more") - more == 63
+    assert said.statistics["submitted"] == said.statistics["sent_frames"] == 64
+
+
+def test_more_frames_than_rings(guest):
+    """Rings go round; nothing is lost or doubled when the submission ring is shorter than the job."""
+    said = send(guest, "-i odd0 -n 1000 -l 60 -e 8")
+    assert (len(said.statuses), set(said.statuses)) == (1000, {SENT}), said.missing
+    assert [done["cookie"] for done in said.completions] == list(range(1000))
+
+
+def test_instants(guest):
+    """Timed frames: in the order of launch times whatever the order of submission, none before its instant."""
+    said = send(guest, "-i odd0 -n 50 -l 100 -s 20000000 -g 2000000 -o")
+    assert said.statuses == [SENT] * 50
+    assert [done["cookie"] for done in said.completions] == list(range(49, -1, -1))
+    assert all(done["flags"] & TIMED for done in said.completions)
+    assert min(said.slips) >= 0, said.slips
+    assert sorted(said.slips)[25] < 50_000, said.slips
+
+
+def test_same_instant(guest):
+    """Equal launch times keep the order of submission."""
+    said = send(guest, "-i odd0 -n 40 -l 100 -s 5000000")
+    assert [done["cookie"] for done in said.completions] == list(range(40))
+    assert min(said.slips) >= 0
+
+
+def test_late(guest):
+    """A launch time in the past: sent at once, and how late is told; or dropped, if that was asked for."""
+    said = send(guest, "-i odd0 -n 3 -l 100 -s -5000000 -g 1")
+    assert said.statuses == [SENT] * 3
+    assert min(said.slips) >= 4_990_000, said.slips
+    taken = odd(guest, "taken")
+    said = send(guest, f"-i odd0 -n 3 -l 100 -s -5000000 -g 1 -f {DROP_LATE}")
+    assert said.statuses == [LATE] * 3
+    assert odd(guest, "taken") == taken
+    said = send(guest, f"-i odd0 -n 3 -l 100 -s 5000000 -g 1000000 -f {DROP_LATE}")
+    assert said.statuses == [SENT] * 3
+
+
+def test_busy_for_a_while(guest):
+    """A driver that refuses is asked again; attempts are told, order is kept."""
+    set_odd(guest, busy=5)
+    said = send(guest, "-i odd0 -n 10 -l 100")
+    assert said.statuses == [SENT] * 10
+    assert [done["cookie"] for done in said.completions] == list(range(10))
+    assert said.completions[0]["attempts"] == 6
+    assert said.statistics["retries"] == 5
+
+
+def test_busy_for_good(guest):
+    """After so many attempts the frame completes as busy, and those behind it do not wait as long again."""
+    set_odd(guest, busy=1000)
+    said = send(guest, "-i odd0 -n 5 -l 100 -a 4")
+    assert said.statuses == [BUSY] * 5
+    assert [done["attempts"] for done in said.completions] == [4, 1, 1, 1, 1]
+    set_odd(guest, busy=0)
+    assert send(guest, "-i odd0 -n 2 -l 100 -a 4").statuses == [SENT] * 2
+
+
+def test_queue_stopped(guest):
+    """A queue that the driver stopped: what it took is sent, the others are retried, then reported."""
+    set_odd(guest, room=3)
+    said = send(guest, "-i odd0 -n 5 -l 100 -a 3")
+    assert said.statuses == [SENT] * 3 + [BUSY] * 2
+
+
+def test_queue_wakes(guest):
+    """A queue that is woken in time: nothing is lost."""
+    set_odd(guest, room=3)
+    said = send(guest, "-i odd0 -n 5 -l 100 -a 255 -r 10000000 -w 9000", meanwhile="sleep 2; echo 1 > /sys/module/odd/parameters/wake")
+    assert said.statuses == [SENT] * 5
+    assert said.completions[3]["attempts"] > 1
+
+
+def test_no_carrier(guest):
+    set_odd(guest, carrier=0)
+    assert send(guest, "-i odd0 -n 2 -l 100 -a 3").statuses == [NO_CARRIER] * 2
+
+
+def test_interface_down(guest):
+    guest.run("/sbin/ip link set odd0 down").check()
+    said = send(guest, "-i odd0 -n 2 -l 100 -a 3")
+    assert said.statuses == [DOWN] * 2
+    assert said.completions[0]["attempts"] == 3
+
+
+def test_taken_and_dropped(guest):
+    """A virtual device that throws a frame away says so; the frame is not sent again."""
+    set_odd(guest, drop=1)
+    taken = odd(guest, "taken")
+    said = send(guest, "-i odd0 -n 2 -l 100")
+    assert said.statuses == [DROPPED, SENT]
+    assert odd(guest, "taken") - taken == 2
+
+
+def test_interface_removed(guest):
+    """Frames that wait when their interface goes complete as gone, and so do those submitted after."""
+    add = "/sbin/ip link add gone0 type dummy; /sbin/ip link set gone0 up"
+    guest.run(add).check()
+    said = send(guest, "-i gone0 -n 4 -l 100 -s 500000000 -g 9000000000 -w 9000", meanwhile="sleep 3; /sbin/ip link del gone0")
+    assert said.statuses == [SENT] + [GONE] * 3, said
+    guest.run(add).check()
+    said = send(guest, "-i gone0 -n 2 -l 100 -h 5000", meanwhile="sleep 1; /sbin/ip link del gone0")
+    assert said.statuses == [GONE] * 2, said
+
+
+def test_interface_moved_away(guest):
+    """An interface that goes to another namespace is gone for this one's files."""
+    guest.run("/sbin/ip link add moved0 type dummy; /sbin/ip link set moved0 up").check()
+    said = send(guest, "-i moved0 -n 2 -l 100 -s 9000000000 -w 9000", meanwhile="sleep 1; /sbin/ip link set moved0 netns far")
+    assert said.statuses == [GONE] * 2, said
+    guest.run("/sbin/ip -n far link del moved0").check()
+
+
+def test_namespace_gone(guest):
+    """An open file does not keep its namespace alive, and its frames complete when that ends."""
+    guest.run(
+        f"/sbin/ip netns add brief; /sbin/ip -n brief link add d0 type dummy; /sbin/ip -n brief link set d0 up; "
+        f"mkfifo /tmp/go; /sbin/ip netns exec brief {guest.inside}/ktx -i d0 -n 2 -l 100 -s 2000000000 > /tmp/brief & pid=$!; "
+        # The process itself would keep it: it leaves for another one.
+        f"sleep 0.2; /sbin/ip netns del brief; sleep 0.5; kill $pid; wait $pid; rm /tmp/go"
+    )
+    guest.run("sleep 1; ! /sbin/ip netns list | grep brief").check()
+
+
+@pytest.mark.parametrize("length", [0, 1, 13, 65_535, 65_536, 2**32 - 1])
+def test_bad_lengths(guest, length):
+    taken = odd(guest, "taken")
+    said = send(guest, f"-i odd0 -n 2 -l {length} -e 2")
+    assert said.statuses == [BAD_LENGTH] * 2
+    assert odd(guest, "taken") == taken
+
+
+def test_shortest_and_longest(guest):
+    for length in 14, 15, 59, 60, 61, 255, 256, 257, 1513, 1514, 1518:
+        assert send(guest, f"-i odd0 -n 1 -l {length}").statuses == [SENT], length
+        assert odd(guest, "last_length") == length
+    assert send(guest, "-i odd0 -n 1 -l 1519").statuses == [BAD_LENGTH]
+
+
+def test_bad_flags(guest):
+    assert send(guest, "-i odd0 -n 1 -l 100 -f 16").statuses == [BAD_FLAGS]
+    assert send(guest, "-i odd0 -n 1 -l 100 -f 0x80000000").statuses == [BAD_FLAGS]
+
+
+def test_queue_choice(guest):
+    """By the file; odd0 has four queues."""
+    for queue in 0, 1, 3:
+        assert send(guest, f"-i odd0 -n 1 -l 100 -q {queue}").statuses == [SENT]
+        assert odd(guest, "last_queue") == queue
+    assert send(guest, "-i odd0 -n 1 -l 100 -q 4").error == "bind"
+
+
+def test_long_frames_by_reference(guest):
+    """On a device that gathers, frames above the limit go as pages, unless copies are asked for; the count of those
+    still read goes back to nothing."""
+    pages = odd(guest, "pages")
+    said = send(guest, "-i odd0 -n 4 -l 1400")
+    assert all(done["flags"] & REFERENCED for done in said.completions)
+    assert odd(guest, "pages") - pages == 4
+    assert said.statistics["referenced"] == 0
+    said = send(guest, f"-i odd0 -n 4 -l 1400 -f {COPY}")
+    assert not any(done["flags"] & REFERENCED for done in said.completions)
+    assert odd(guest, "pages") - pages == 4
+    said = send(guest, "-i odd0 -n 4 -l 256")
+    assert not any(done["flags"] & REFERENCED for done in said.completions)
+
+
+def test_references_outlive_the_file(guest):
+    """A device that keeps frames after their file is closed: the module stays until they are let go."""
+    set_odd(guest, hold=1)
+    said = send(guest, "-i odd0 -n 4 -l 1400")
+    assert said.statistics["referenced"] == 4
+    assert guest.run("rmmod ktrxer").status != 0
+    set_odd(guest, release=1)
+    users = guest.run("cut -d' ' -f1,3 /proc/modules | grep ktrxer").check().out
+    assert users.split() == ["ktrxer", "0"], users
+
+
+def test_cancel(guest):
+    said = send(guest, "-i odd0 -n 5 -l 100 -s 50000000 -g 100000000 -c 200")
+    assert said.cancelled == 3
+    assert said.statuses == [SENT] * 2 + [CANCELLED] * 3
+
+
+def test_received_as_sent(guest):
+    """What leaves by one end of a veth pair arrives at the other byte for byte, as tcpdump there sees it."""
+    guest.run(
+        "/sbin/ip netns exec far tcpdump -U -Z root -i far0 -w /tmp/far.pcap udp port 9 2> /tmp/far.err & sleep 1"
+    )
+    mac = guest.run("/sbin/ip netns exec far cat /sys/class/net/far0/address").check().out.strip()
+    for length in 60, 300, 1514:
+        assert send(guest, f"-i near0 -n 5 -l {length} -m {mac} -A 10.9.0.1 -B 10.9.0.2").statuses == [SENT] * 5
+    send(guest, f"-i near0 -n 5 -l 100 -s 10000000 -g 5000000 -m {mac} -A 10.9.0.1 -B 10.9.0.2")
+    guest.run("sleep 1; killall tcpdump; sleep 0.2")
+    seen = guest.run("cat /tmp/far.err >&2; tcpdump -Z root -nn -tt -r /tmp/far.pcap").check().out.splitlines()
+    assert len(seen) == 20, seen
+    lengths = [int(line.rsplit("length ", 1)[1]) for line in seen]
+    assert lengths == [60 - 42] * 5 + [300 - 42] * 5 + [1514 - 42] * 5 + [100 - 42] * 5
+    instants = [float(line.split()[0]) for line in seen[15:]]
+    gaps = [later - earlier for earlier, later in zip(instants, instants[1:])]
+    assert all(abs(gap - 0.005) < 0.0002 for gap in gaps), gaps
+
+
+def test_refused_while_open(guest):
+    guest.run("exec 3<>/dev/ktx; ! rmmod ktrxer").check()
+
+
+def test_two_files(guest):
+    """Two senders at a time each get their own completions, all of them."""
+    result = guest.run(
+        f"{guest.inside}/ktx -i odd0 -n 300 -l 80 -s 5000000 -g 100000 > /tmp/one & "
+        f"{guest.inside}/ktx -i odd0 -n 300 -l 90 -s 5000000 -g 100000 > /tmp/two; wait; cat /tmp/one; echo; cat /tmp/two"
+    ).check()
+    for text, length in zip(result.out.split("\n\n"), (80, 90)):
+        assert text.count(f'"length": {length}') == 300 and text.count('"cookie"') == 300, result
+
+
+@pytest.mark.parametrize("ceiling", [2_000])
+def test_rate_ceiling(guest, ceiling):
+    """Whatever is asked for, no more frames a second leave than root allows."""
+    guest.run(f"echo {ceiling} > /sys/module/ktrxer/parameters/rate_ceiling").check()
+    try:
+        said = send(guest, "-i odd0 -n 1000 -l 60", timeout=120)
+    finally:
+        guest.run("echo 250000 > /sys/module/ktrxer/parameters/rate_ceiling").check()
+    assert (len(said.statuses), set(said.statuses)) == (1000, {SENT}), said.missing
+    spent = (said.completions[-1]["sent"] - said.completions[0]["sent"]) / 1e9
+    # The bucket may begin full: two bursts of 128.
+    assert 0.9 * (1000 - 257) / ceiling < spent, spent
+    assert said.statistics["held_back"] > 0
+
+
+def test_burst_ceiling(guest):
+    """Between two bursts the driver is not promised another frame."""
+    guest.run("echo 10 > /sys/module/ktrxer/parameters/burst_ceiling").check()
+    more = odd(guest, "more")
+    try:
+        assert send(guest, "-i odd0 -n 100 -l 60").statuses == [SENT] * 100
+    finally:
+        guest.run("echo 128 > /sys/module/ktrxer/parameters/burst_ceiling").check()
+    assert odd(guest, "more") - more == 90
+
+
+@pytest.mark.parametrize("kind", ["vlan", "bridge", "dummy", "tun"])
+def test_links(guest, kind):
+    """Links with a header of their own, with another's, and without one."""
+    make = {
+        "vlan": "/sbin/ip link add link near0 name link0 type vlan id 7",
+        "bridge": "/sbin/ip link add link0 type bridge",
+        "dummy": "/sbin/ip link add link0 type dummy",
+        "tun": "/sbin/ip tuntap add link0 mode tun",
+    }[kind]
+    guest.run(f"{make}; /sbin/ip link set link0 up; sleep 1").check()
+    said = send(guest, "-i link0 -n 3 -l 100 -a 2")
+    header = said.statistics["link_header"]
+    guest.run("/sbin/ip link del link0").check()
+    assert header == (0 if kind == "tun" else 14)
+    # Nobody holds the other end of the tun: it has no carrier.
+    assert said.statuses == [NO_CARRIER if kind == "tun" else SENT] * 3, said
+
+
+def test_loopback_refused(guest):
+    assert send(guest, "-i lo -n 1 -l 100").error == "bind"
+    assert send(guest, "-i 9999 -n 1 -l 100").error == "bind"
