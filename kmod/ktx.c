@@ -9,6 +9,7 @@
 
 #include <linux/file.h>
 #include <linux/if_arp.h>
+#include <linux/mm.h>
 #include <linux/miscdevice.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -85,6 +86,17 @@ static int ktx_open(struct inode *inode, struct file *file)
 	return nonseekable_open(inode, file);
 }
 
+/* Gives back the memory of a file that is not bound, or not any more. */
+static void detach(struct ktx *ktx)
+{
+	if (ktx->references)
+		ktx_references_end(ktx->references);
+	ktx->references = NULL;
+	kvfree(ktx->handed);
+	ktx->handed = NULL;
+	ktrxer_map_free(&ktx->map);
+}
+
 static int ktx_release(struct inode *inode, struct file *file)
 {
 	struct ktx *ktx = file->private_data;
@@ -96,9 +108,7 @@ static int ktx_release(struct inode *inode, struct file *file)
 	ktx_xmit_close(ktx);
 	ktrxer_wake_destroy(&ktx->wake);
 	/* Rules may still hold on to ktx: they find it closed. */
-	if (ktx->references)
-		ktx_references_end(ktx->references);
-	ktrxer_map_free(&ktx->map);
+	detach(ktx);
 	ktx_put(ktx);
 	return 0;
 }
@@ -166,8 +176,9 @@ static int attach(struct ktx *ktx, struct net_device *dev, struct ktx_bind *bind
 		return result;
 	ktx->header = ktx->map.base + bind->header_offset;
 	ktx->references = ktx_references_new(ktx->header);
-	if (!ktx->references) {
-		ktrxer_map_free(&ktx->map);
+	ktx->handed = kvmalloc_array(KTX_MOST_HANDED, sizeof(*ktx->handed), GFP_KERNEL);
+	if (!ktx->references || !ktx->handed) {
+		detach(ktx);
 		return -ENOMEM;
 	}
 	describe_device(dev, bind);
@@ -453,6 +464,7 @@ void ktx_leave_device(struct ktrxer_net *kn, const struct net_device *dev)
 
 int ktx_register(void)
 {
+	ktx_xmit_measure();
 	return misc_register(&ktx_device);
 }
 

@@ -27,6 +27,11 @@ struct ktx_references {
 	u32 count;
 };
 
+/* Frames under one hold of a queue's lock, at most. */
+#define KTX_MOST_HANDED 128U
+
+struct ktx_handed;
+
 struct ktx {
 	struct kref ref; /* the file's, and one for each rule that reacts through it */
 	struct list_head in_net; /* ktrxer_config */
@@ -50,6 +55,7 @@ struct ktx {
 	u32 link_header;
 	u32 longest_frame;
 	struct ktx_references *references;
+	struct ktx_handed *handed; /* KTX_MOST_HANDED of them, for the burst under way; `lock` */
 
 	struct mutex submit; /* one submitter at a time */
 	u32 submission_consumer; /* submit */
@@ -95,10 +101,20 @@ struct ktx_frame {
 	u64 cookie;
 	u64 order;
 	u32 length;
-	u16 flags; /* KTX_FRAME_… */
-	u16 completion_flags; /* KTX_COMPLETION_… */
-	u16 queue; /* with KTX_FRAME_QUEUE */
 	u16 attempts;
+	u16 completion_flags; /* KTX_COMPLETION_… */
+	u16 flags; /* KTX_FRAME_… */
+};
+
+/* What is kept of a frame that the driver took in the burst under way, until there is time to account for it. */
+struct ktx_handed {
+	u64 launch;
+	u64 cookie;
+	u64 at; /* ns; of a frame without a launch time the cycle counter, until the burst is over */
+	u32 length;
+	u16 attempts;
+	u16 completion_flags;
+	int result; /* of the driver */
 };
 
 static inline struct ktx_frame *ktx_frame(struct sk_buff *skb)
@@ -150,6 +166,9 @@ struct ktx_references *ktx_references_new(struct ktx_header *header);
 void ktx_references_end(struct ktx_references *references);
 
 /* xmit.c: skbs onto the wire. */
+
+/* When the module is loaded: what the processor has. May sleep. */
+void ktx_xmit_measure(void);
 void ktx_xmit_init(struct ktx *ktx);
 /* How long may be spun before a launch: before the first one; or 0, under `lock`. */
 void ktx_xmit_spin(struct ktx *ktx, u32 spin_ns);

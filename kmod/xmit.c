@@ -12,7 +12,10 @@
 #include "compat/compat.h"
 #include "parameters.h"
 
+#include <linux/delay.h>
 #include <linux/ktime.h>
+#include <linux/math64.h>
+#include <linux/timex.h>
 
 /* Enough for locks and checks on a slow processor. */
 #define APPROACH_NS 5000
@@ -25,6 +28,9 @@
 #define MOST_LOOKS 4096
 /* The back-off doubles up to 32 times its beginning. */
 #define BACKOFF_DOUBLINGS 5
+
+/* Whether the processor has a cycle counter that the kernel may read. */
+static bool ktx_has_cycles __read_mostly;
 
 /* ---- completions ---- */
 
@@ -161,12 +167,13 @@ static struct sk_buff *peek(const struct ktx *ktx, u64 horizon)
 
 static void take(struct ktx *ktx, struct sk_buff *skb)
 {
-	if (ktx_frame(skb)->launch) {
-		rb_erase(&skb->rbnode, &ktx->timed);
-		look_at_first(ktx);
-	} else {
+	if (!ktx_frame(skb)->launch) {
 		__skb_unlink(skb, &ktx->due);
+		return;
 	}
+	rb_erase(&skb->rbnode, &ktx->timed);
+	look_at_first(ktx);
+	/* The node lay over these. */
 	skb->next = NULL;
 	skb->prev = NULL;
 	skb->dev = ktx->dev;
@@ -217,8 +224,8 @@ static bool put_off(struct ktx *ktx, struct sk_buff *skb, enum ktx_status cause,
 }
 
 /*
- * Waits for an instant that is near, and returns the time. That is before the instant only where the clock does not move
- * while code runs: clocks that tick like jiffies, and emulators that let time pass when nothing is to be done.
+ * Waits for an instant that is near, and returns the time. That is before the instant only where the clock does not
+ * move while code runs: clocks that tick like jiffies, and emulators that let time pass when nothing is to be done.
  */
 static u64 approach(u64 instant)
 {
@@ -238,67 +245,120 @@ static u64 approach(u64 instant)
 }
 
 /*
+ * A reading of the processor's cycle counter costs a tenth of a clock reading, and is one between the frames of a
+ * burst: the clock is read before and after it. Without a counter, the clock it is each time.
+ */
+static u64 mark(void)
+{
+	return ktx_has_cycles ? (u64)get_cycles() : ktime_get_ns();
+}
+
+/* The instants of the marks of a burst, from two at which both were read. */
+static void marks_to_ns(struct ktx_handed *handed, unsigned int count, u64 first_mark, u64 first_ns, u64 last_mark,
+			u64 last_ns)
+{
+	/* Counters of 32 bits go round. */
+	u64 marks = max_t(u64, (cycles_t)(last_mark - first_mark), 1);
+	unsigned int i;
+
+	if (!ktx_has_cycles)
+		return;
+	for (i = 0; i < count; i++) {
+		u64 since = (cycles_t)(handed[i].at - first_mark);
+
+		if (!handed[i].launch)
+			handed[i].at = first_ns + div64_u64(since * (last_ns - first_ns), marks);
+	}
+}
+
+/* The frame that leaves next under the same hold of a queue's lock, if there is one before `horizon`. */
+static struct sk_buff *next_of_burst(const struct ktx *ktx, unsigned int quota, u64 horizon, u16 queue)
+{
+	struct sk_buff *skb = quota ? peek(ktx, horizon) : NULL;
+
+	if (!skb || skb_get_queue_mapping(skb) != queue || ktx_frame(skb)->flags & KTX_FRAME_DROP_LATE)
+		return NULL;
+	return skb;
+}
+
+/*
  * Hands up to `quota` frames that are due to the driver under one hold of its queue's lock: those for one queue,
- * until the device is busy. Returns how many were handed over.
+ * until the device is busy. Returns how many were handed over. All that can wait is done when the lock is free again.
  */
 static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned int quota)
 {
 	struct net_device *dev = ktx->dev;
 	u16 queue = skb_get_queue_mapping(skb);
 	struct netdev_queue *txq = netdev_get_tx_queue(dev, queue);
+	struct ktx_handed *handed = ktx->handed;
+	u64 first_ns, first_mark, last_ns, last_mark;
 	enum ktx_status cause;
-	unsigned int handed = 0;
-	u64 now;
+	unsigned int i, count;
 
+	quota = min_t(unsigned int, quota, KTX_MOST_HANDED);
 	HARD_TX_LOCK(dev, txq, smp_processor_id());
 	cause = obstacle(dev, txq);
-	if (cause == KTX_SENT) {
-		do {
-			struct sk_buff *following;
-			struct ktx_frame frame = *ktx_frame(skb);
-			netdev_tx_t result;
-			bool more;
+	first_ns = ktime_get_ns();
+	first_mark = mark();
+	while (cause == KTX_SENT) {
+		const struct ktx_frame *frame = ktx_frame(skb);
+		struct sk_buff *following;
+		u64 now = first_ns;
 
-			take(ktx, skb);
-			frame.attempts++;
-			now = frame.launch ? approach(frame.launch) : ktime_get_ns();
-			if (unlikely(now < frame.launch)) {
+		handed->launch = frame->launch;
+		if (frame->launch) {
+			now = approach(frame->launch);
+			if (unlikely(now < frame->launch)) {
 				/* Waiting is in vain here: the timer alone decides. */
-				frame.attempts--;
 				ktx_xmit_spin(ktx, 0);
-				put_back(ktx, skb);
 				break;
 			}
-			following = peek(ktx, now);
-			if (following && skb_get_queue_mapping(following) != queue)
-				following = NULL;
-			more = following && handed + 1 < quota && !(ktx_frame(following)->flags & KTX_FRAME_DROP_LATE);
-			result = netdev_start_xmit(skb, dev, txq, more);
-			if (likely(dev_xmit_complete(result))) {
-				finish(ktx, &frame, net_xmit_eval(result) ? KTX_DROPPED : KTX_SENT, now);
-				handed++;
-			} else {
-				frame.attempts--;
-				*ktx_frame(skb) = frame;
-				put_back(ktx, skb);
-				cause = KTX_BUSY;
-				break;
-			}
-			/* With the lock held, waiting a little for the next costs less than coming back. */
-			skb = following ?: peek(ktx, now + ktx->approach_ns);
-			if (!skb || skb_get_queue_mapping(skb) != queue ||
-			    ktx_frame(skb)->flags & KTX_FRAME_DROP_LATE)
-				break;
-			if (netif_xmit_frozen_or_drv_stopped(txq)) {
-				cause = KTX_BUSY;
-				break;
-			}
-		} while (handed < quota);
+		}
+		handed->cookie = frame->cookie;
+		handed->length = frame->length;
+		handed->attempts = frame->attempts;
+		handed->completion_flags = frame->completion_flags;
+		take(ktx, skb);
+		quota--;
+		following = next_of_burst(ktx, quota, now, queue);
+		handed->at = handed->launch ? now : mark();
+		handed->result = netdev_start_xmit(skb, dev, txq, following);
+		if (unlikely(!dev_xmit_complete(handed->result))) {
+			/* As the stack does, we count on cb being left alone by a driver that refuses. */
+			put_back(ktx, skb);
+			cause = KTX_BUSY;
+			break;
+		}
+		handed++;
+		/* With the lock held, waiting a little for the next costs less than coming back. */
+		if (!following)
+			following = next_of_burst(ktx, quota, now + ktx->approach_ns, queue);
+		if (!following)
+			break;
+		skb = following;
+		if (netif_xmit_frozen_or_drv_stopped(txq))
+			cause = KTX_BUSY;
 	}
+	last_mark = mark();
+	last_ns = ktime_get_ns();
 	HARD_TX_UNLOCK(dev, txq);
+
+	count = handed - ktx->handed;
+	marks_to_ns(ktx->handed, count, first_mark, first_ns, last_mark, last_ns);
+	for (i = 0; i < count; i++) {
+		struct ktx_frame frame = {
+			.launch = ktx->handed[i].launch,
+			.cookie = ktx->handed[i].cookie,
+			.length = ktx->handed[i].length,
+			.attempts = ktx->handed[i].attempts + 1,
+			.completion_flags = ktx->handed[i].completion_flags,
+		};
+
+		finish(ktx, &frame, net_xmit_eval(ktx->handed[i].result) ? KTX_DROPPED : KTX_SENT, ktx->handed[i].at);
+	}
 	if (cause != KTX_SENT)
-		put_off(ktx, skb, cause, ktime_get_ns());
-	return handed;
+		put_off(ktx, skb, cause, last_ns);
+	return count;
 }
 
 /*
@@ -471,6 +531,14 @@ static enum hrtimer_restart fire(struct hrtimer *timer)
 }
 
 /* ---- calls from the file ---- */
+
+void ktx_xmit_measure(void)
+{
+	cycles_t begin = get_cycles();
+
+	udelay(2);
+	ktx_has_cycles = get_cycles() != begin;
+}
 
 void ktx_xmit_init(struct ktx *ktx)
 {

@@ -52,7 +52,8 @@
  *
  * Frames longer than KTX_COPY_LIMIT on devices that can gather (KTX_DEVICE_GATHERS) are not copied: the device
  * reads them where they lie, and the completion has KTX_COMPLETION_REFERENCED. Until `referenced` in the header is 0
- * the bytes of some such frame may still be read. KTX_FRAME_COPY avoids this, at the price of a copy.
+ * the bytes of some such frame may still be read. A frame that straddles no page is one piece less for the device.
+ * KTX_FRAME_COPY avoids all this, at the price of a copy ahead of the launch; the launch itself is then cheaper.
  *
  *
  * Capturing

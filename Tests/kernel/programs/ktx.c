@@ -150,10 +150,12 @@ int main(int argc, char **argv)
 	fd = open("/dev/ktx", O_RDWR);
 	if (fd < 0)
 		fail("open");
-	stride = (option.length + 63) & ~63U;
+	/* Powers of two: a frame that straddles no pages is one piece less for a device that gathers. */
+	for (stride = 64; stride < option.length && stride < 65536; stride *= 2)
+		;
 	bind.interface_index = option.interface;
 	bind.submission_entries = bind.completion_entries = option.entries;
-	bind.frame_bytes = option.entries * (stride ?: 64) > 1 << 20 ? 1 << 20 : option.entries * (stride ?: 64);
+	bind.frame_bytes = option.entries * stride > 1 << 20 ? 1 << 20 : option.entries * stride;
 	bind.queue = option.queue;
 	bind.attempts = option.attempts;
 	bind.retry_ns = option.retry;
@@ -175,8 +177,8 @@ int main(int argc, char **argv)
 
 		while (given < option.count && given - header->submission_consumer < option.entries) {
 			struct ktx_descriptor *descriptor = &descriptors[given & (option.entries - 1)];
-			unsigned int slots = stride ? bind.frame_bytes / stride : 1;
-			unsigned int offset = stride ? given % slots * stride : 0;
+			unsigned int slots = bind.frame_bytes / stride;
+			unsigned int offset = given % slots * stride;
 			unsigned int place = option.order ? option.count - 1 - given : given;
 
 			if (option.length >= bind.link_header && option.length <= bind.longest_frame)

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+"""The ratios that sending must keep, in virtual time (figures.py)."""
+
+import statistics
+
+import pytest
+
+import figures
+from qemu import debian_kernels
+
+
+@pytest.fixture(scope="module", params=["e1000", "virtio-net-pci"])
+def measured(request, guest_root, tmp_path_factory):
+    kernels = debian_kernels()
+    if not kernels:
+        pytest.fail("no Debian kernel is here; run: make setup")
+    kernel = kernels.get("6.1") or next(iter(kernels.values()))
+    return figures.measure(guest_root, kernel, request.param, tmp_path_factory.mktemp("figures"))
+
+
+@pytest.mark.parametrize("shape", figures.SHAPES)
+def test_burst(measured, shape):
+    for method, least in ("udp socket", 5.5), ("packet socket, no qdisc", 4.5):
+        assert measured.gain(method, shape) >= least, measured
+        assert measured.gain_inside(method, shape) >= least, measured
+    assert measured.above_floor(shape) <= 1.1, measured
+
+
+def test_intervals(measured):
+    if measured.card != "e1000":
+        pytest.skip("the emulator sends virtio's frames when it comes to it: seen from outside they are not exact")
+    assert statistics.median(measured.intervals) <= 1, measured.intervals
+
+
+def test_slip(measured):
+    assert min(measured.slips) >= 0
+    assert measured.worst_slip <= 1000, sorted(measured.slips)[-10:]
