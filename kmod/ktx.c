@@ -11,22 +11,13 @@
 #include <linux/if_arp.h>
 #include <linux/mm.h>
 #include <linux/miscdevice.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #define DEFAULT_ATTEMPTS 16
 #define DEFAULT_RETRY_NS 20000
-/* Frames that are made ready before the first of them leaves. More are sent in several goes. */
-#define PREPARE_CHUNK 1024U
 
 static const struct file_operations ktx_operations;
-
-static bool is_bound(const struct ktx *ktx)
-{
-	/* Pairs with the release in attach(): what is set there is in place. */
-	return smp_load_acquire(&ktx->bound);
-}
 
 static void ktx_free(struct kref *ref)
 {
@@ -49,7 +40,7 @@ struct ktx *ktx_get(int fd, const struct ktrxer_net *kn)
 	if (file->f_op == &ktx_operations) {
 		struct ktx *candidate = file->private_data;
 
-		if (candidate->kn == kn && is_bound(candidate)) {
+		if (candidate->kn == kn && ktx_is_bound(candidate)) {
 			ktx = candidate;
 			kref_get(&ktx->ref);
 		}
@@ -231,104 +222,11 @@ static long ktx_bind(struct ktx *ktx, struct ktx_bind __user *argument)
 	return copy_to_user(argument, &bind, sizeof(bind)) ? -EFAULT : 0;
 }
 
-/* ---- submission ---- */
-
-/* How many descriptors can be taken now: queued, wanted, and with room for what becomes of them. */
-static long count_takeable(struct ktx *ktx, u32 most, u32 *count)
-{
-	/* Pairs with the user's release: descriptors and frames before the index that covers them. */
-	u32 producer = smp_load_acquire(&ktx->header->submission_producer);
-	u32 queued = producer - ktx->submission_consumer;
-	u64 ceiling = (u64)READ_ONCE(ktrxer_memory_ceiling_kib) << 10;
-	u32 room;
-	bool full;
-
-	if (queued > ktx->submission_mask + 1)
-		return -EINVAL;
-	spin_lock_bh(&ktx->lock);
-	room = ktx_xmit_room(ktx);
-	full = ktx->held_bytes >= ceiling;
-	spin_unlock_bh(&ktx->lock);
-	*count = full ? 0 : min3(queued, room, most ?: queued);
-	return queued && !*count ? -EAGAIN : 0;
-}
-
-static void copy_descriptor(const struct ktx *ktx, u32 index, struct ktx_descriptor *copy)
-{
-	const struct ktx_descriptor *shared = &ktx->descriptors[index & ktx->submission_mask];
-
-	/* One read of each field: the compiler may not look again at what the user rewrites. */
-	copy->launch_ns = READ_ONCE(shared->launch_ns);
-	copy->cookie = READ_ONCE(shared->cookie);
-	copy->frame_offset = READ_ONCE(shared->frame_offset);
-	copy->frame_length = READ_ONCE(shared->frame_length);
-	copy->flags = READ_ONCE(shared->flags);
-	copy->queue = READ_ONCE(shared->queue);
-	copy->reserved = READ_ONCE(shared->reserved);
-}
-
-/* Takes one descriptor; a frame that can be sent joins `prepared`. */
-static void take_descriptor(struct ktx *ktx, struct net_device *dev, struct sk_buff_head *prepared)
-{
-	struct ktx_descriptor descriptor;
-	enum ktx_status status = KTX_GONE;
-	struct sk_buff *skb;
-
-	copy_descriptor(ktx, ktx->submission_consumer++, &descriptor);
-	if (dev)
-		status = ktx_prepare(ktx, dev, &descriptor, &skb);
-	if (status == KTX_SENT)
-		__skb_queue_tail(prepared, skb);
-	else
-		ktx_xmit_refuse(ktx, &descriptor, status);
-}
-
-static long ktx_submit(struct ktx *ktx, u32 most)
-{
-	struct sk_buff_head prepared;
-	struct net_device *dev;
-	long taken = 0;
-	long result;
-	u32 count;
-
-	if (!is_bound(ktx))
-		return -ENOTCONN;
-	if (mutex_lock_interruptible(&ktx->submit))
-		return -ERESTARTSYS;
-	result = count_takeable(ktx, most, &count);
-	while (!result && count) {
-		u32 chunk = min(count, PREPARE_CHUNK);
-		u32 left;
-
-		spin_lock_bh(&ktx->lock);
-		dev = ktx->dev;
-		if (dev)
-			dev_hold(dev);
-		spin_unlock_bh(&ktx->lock);
-		__skb_queue_head_init(&prepared);
-		for (left = chunk; left; left--) {
-			take_descriptor(ktx, dev, &prepared);
-			cond_resched();
-		}
-		/* The entries may be filled again. */
-		smp_store_release(&ktx->header->submission_consumer, ktx->submission_consumer);
-		ktx_xmit(ktx, &prepared);
-		if (dev)
-			dev_put(dev);
-		taken += chunk;
-		count -= chunk;
-		if (count && (signal_pending(current) || ktx->held_bytes >= (u64)ktrxer_memory_ceiling_kib << 10))
-			break;
-	}
-	mutex_unlock(&ktx->submit);
-	return result ?: taken;
-}
-
 static long ktx_cancel(struct ktx *ktx, const u64 __user *argument)
 {
 	u64 cookie;
 
-	if (!is_bound(ktx))
+	if (!ktx_is_bound(ktx))
 		return -ENOTCONN;
 	if (!argument)
 		return ktx_xmit_cancel(ktx, NULL, KTX_CANCELLED);
@@ -341,7 +239,7 @@ static long ktx_statistics(struct ktx *ktx, struct ktx_statistics __user *argume
 {
 	struct ktx_statistics statistics;
 
-	if (!is_bound(ktx))
+	if (!ktx_is_bound(ktx))
 		return -ENOTCONN;
 	spin_lock_bh(&ktx->lock);
 	statistics = ktx->statistics;
@@ -353,7 +251,7 @@ static long ktx_statistics(struct ktx *ktx, struct ktx_statistics __user *argume
 
 static long ktx_threshold(struct ktx *ktx, unsigned long threshold)
 {
-	if (!is_bound(ktx))
+	if (!ktx_is_bound(ktx))
 		return -ENOTCONN;
 	if (!threshold || threshold > (unsigned long)ktx->completion_mask + 1)
 		return -EINVAL;
@@ -400,7 +298,7 @@ static int ktx_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct ktx *ktx = file->private_data;
 
-	if (!is_bound(ktx))
+	if (!ktx_is_bound(ktx))
 		return -ENOTCONN;
 	return ktrxer_map_mmap(&ktx->map, vma);
 }
@@ -412,7 +310,7 @@ static __poll_t ktx_poll(struct file *file, poll_table *table)
 	u32 filled;
 
 	poll_wait(file, &ktx->wake.queue, table);
-	if (!is_bound(ktx))
+	if (!ktx_is_bound(ktx))
 		return EPOLLERR;
 	filled = READ_ONCE(ktx->published) - READ_ONCE(ktx->header->completion_consumer);
 	if (filled && filled >= READ_ONCE(ktx->wake.threshold))

@@ -95,25 +95,26 @@ struct ktx {
 /* Reactions of one file that wait at a time. */
 #define KTX_MOST_REACTIONS 1024U
 
-/* What is known of a frame while its skb waits; in skb->cb, which drivers may overwrite once they have it. */
-struct ktx_frame {
+/* What the completion of a frame says of it. */
+struct ktx_account {
 	u64 launch; /* 0: now */
 	u64 cookie;
-	u64 order;
 	u32 length;
 	u16 attempts;
-	u16 completion_flags; /* KTX_COMPLETION_… */
+	u16 flags; /* KTX_COMPLETION_… */
+};
+
+/* What is known of a frame while its skb waits; in skb->cb, which drivers may overwrite once they have it. */
+struct ktx_frame {
+	struct ktx_account account;
+	u64 order; /* of submission */
 	u16 flags; /* KTX_FRAME_… */
 };
 
 /* What is kept of a frame that the driver took in the burst under way, until there is time to account for it. */
 struct ktx_handed {
-	u64 launch;
-	u64 cookie;
+	struct ktx_account account;
 	u64 at; /* ns; of a frame without a launch time the cycle counter, until the burst is over */
-	u32 length;
-	u16 attempts;
-	u16 completion_flags;
 	int result; /* of the driver */
 };
 
@@ -134,6 +135,15 @@ struct ktx *ktx_get(int fd, const struct ktrxer_net *kn);
 void ktx_put(struct ktx *ktx);
 /* The interface is being removed from the namespace. The caller holds ktrxer_config. */
 void ktx_leave_device(struct ktrxer_net *kn, const struct net_device *dev);
+
+static inline bool ktx_is_bound(const struct ktx *ktx)
+{
+	/* Pairs with the release in attach(): what is set there is in place. */
+	return smp_load_acquire(&ktx->bound);
+}
+
+/* submit.c: KTX_IOC_SUBMIT, of at most so many descriptors, 0: all. How many were taken, or its errors. May sleep. */
+long ktx_submit(struct ktx *ktx, u32 most);
 
 /* prepare.c: frames into skbs. */
 
@@ -165,7 +175,7 @@ void *ktx_copy_frame(struct ktx *ktx, u32 offset, u32 length);
 struct ktx_references *ktx_references_new(struct ktx_header *header);
 void ktx_references_end(struct ktx_references *references);
 
-/* xmit.c: skbs onto the wire. */
+/* launch.c, xmit.c: skbs onto the wire. */
 
 /* When the module is loaded: what the processor has. May sleep. */
 void ktx_xmit_measure(void);
@@ -175,15 +185,13 @@ void ktx_xmit_spin(struct ktx *ktx, u32 spin_ns);
 /* Sends what is due and sees to the rest. `prepared`: frames taken from the ring, in order; emptied. */
 void ktx_xmit(struct ktx *ktx, struct sk_buff_head *prepared);
 /* Completes a frame that never got an skb. */
-void ktx_xmit_refuse(struct ktx *ktx, const struct ktx_descriptor *descriptor, enum ktx_status status);
+void ktx_refuse(struct ktx *ktx, const struct ktx_descriptor *descriptor, enum ktx_status status);
 /* Cancels waiting frames, those with *cookie or all; returns how many. */
 int ktx_xmit_cancel(struct ktx *ktx, const u64 *cookie, enum ktx_status status);
 /* The interface is going away: completes everything and gives up the reference. */
 void ktx_xmit_gone(struct ktx *ktx);
 /* No completion will be read any more: frees everything. The timer is not running afterwards. */
 void ktx_xmit_close(struct ktx *ktx);
-/* Room for completions of frames that might be taken now. */
-u32 ktx_xmit_room(struct ktx *ktx);
 /*
  * Sends an skb of ktx_reaction_alloc() at `launch`, or at once if that is 0; consumes it. Any context but hard
  * interrupts, that of a packet arriving in the middle of a transmission included.

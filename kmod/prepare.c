@@ -230,14 +230,14 @@ enum ktx_status ktx_prepare(struct ktx *ktx, struct net_device *dev, const struc
 
 	frame = ktx_frame(skb);
 	memset(frame, 0, sizeof(*frame));
-	frame->launch = descriptor->launch_ns;
-	frame->cookie = descriptor->cookie;
-	frame->length = length;
+	frame->account.launch = descriptor->launch_ns;
+	frame->account.cookie = descriptor->cookie;
+	frame->account.length = length;
 	frame->flags = descriptor->flags;
-	if (frame->launch)
-		frame->completion_flags |= KTX_COMPLETION_TIMED;
+	if (frame->account.launch)
+		frame->account.flags |= KTX_COMPLETION_TIMED;
 	if (referenced)
-		frame->completion_flags |= KTX_COMPLETION_REFERENCED;
+		frame->account.flags |= KTX_COMPLETION_REFERENCED;
 	*result = skb;
 	return KTX_SENT;
 }

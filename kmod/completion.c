@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Completions: each frame that was taken has one, and room for it was kept from the beginning. */
+#include "xmit.h"
+
+#include <linux/ktime.h>
+
+u32 ktx_completion_room(struct ktx *ktx)
+{
+	u32 entries = ktx->completion_mask + 1;
+
+	ktx->completion_consumer = ktrxer_ring_consumed(&ktx->header->completion_consumer, ktx->completion_consumer,
+							ktx->completion_producer);
+	return entries - (ktx->completion_producer - ktx->completion_consumer) - ktx->waiting;
+}
+
+static void post(struct ktx *ktx, const struct ktx_account *account, enum ktx_status status, u64 stamp)
+{
+	struct ktx_completion *entry = &ktx->completions[ktx->completion_producer++ & ktx->completion_mask];
+
+	entry->cookie = account->cookie;
+	entry->launch_ns = account->launch;
+	entry->sent_ns = stamp;
+	entry->hardware_ns = 0;
+	entry->status = status;
+	entry->flags = account->flags;
+	entry->attempts = account->attempts;
+	entry->length = account->length;
+}
+
+void ktx_finish(struct ktx *ktx, const struct ktx_account *account, enum ktx_status status, u64 stamp)
+{
+	bool reaction = account->flags & KTX_COMPLETION_REACTION;
+
+	if (status == KTX_SENT) {
+		ktx->statistics.sent++;
+		ktx->statistics.bytes += account->length;
+		ktx->stuck = false;
+	} else {
+		ktx->statistics.failed++;
+	}
+	if (reaction) {
+		if (status == KTX_SENT)
+			ktx->statistics.reactions++;
+		else
+			ktx->statistics.reactions_lost++;
+		ktx->reactions_waiting--;
+		/* Only frames of the submission ring have an entry kept for them. */
+		if (!ktx_completion_room(ktx)) {
+			ktx->statistics.completions_lost++;
+			return;
+		}
+	} else {
+		ktx->waiting--;
+		ktx->held_bytes -= (u64)account->length + KTX_FRAME_OVERHEAD;
+	}
+	post(ktx, account, status, stamp);
+}
+
+void ktx_publish(struct ktx *ktx)
+{
+	if (ktx->published == ktx->completion_producer)
+		return;
+	ktx->published = ktx->completion_producer;
+	WRITE_ONCE(ktx->header->scheduled, ktx->waiting);
+	/* Pairs with the user's acquire: entries before the index that covers them. */
+	smp_store_release(&ktx->header->completion_producer, ktx->completion_producer);
+	ktrxer_wake_up(&ktx->wake, ktx->completion_producer - READ_ONCE(ktx->header->completion_consumer));
+}
+
+void ktx_admit(struct ktx *ktx, u32 length)
+{
+	ktx->statistics.submitted++;
+	ktx->waiting++;
+	ktx->held_bytes += (u64)length + KTX_FRAME_OVERHEAD;
+}
+
+void ktx_refuse(struct ktx *ktx, const struct ktx_descriptor *descriptor, enum ktx_status status)
+{
+	struct ktx_account account = {
+		.launch = descriptor->launch_ns,
+		.cookie = descriptor->cookie,
+		.length = descriptor->frame_length,
+		.flags = descriptor->launch_ns ? KTX_COMPLETION_TIMED : 0,
+	};
+
+	spin_lock_bh(&ktx->lock);
+	ktx_admit(ktx, account.length);
+	ktx_finish(ktx, &account, status, ktime_get_ns());
+	ktx_publish(ktx);
+	spin_unlock_bh(&ktx->lock);
+}

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Launches: the timer that wakes us ahead of an instant, and everything that comes in to be sent.
+ *
+ * An instant is reached in three steps. The timer fires ahead of it, by a lead that makes good how late timers are;
+ * the rest is spent spinning without any lock, until approach_ns before the instant; then the queue is locked, and the
+ * last stretch is waited for with the driver's transmit function next in line (xmit.c).
+ */
+#include "xmit.h"
+
+#include "compat/compat.h"
+
+#include <linux/ktime.h>
+#include <linux/sched.h>
+
+/* Enough for locks and checks on a slow processor. */
+#define APPROACH_NS 5000
+/* A timer may be so late before the first launch shows how late it is. */
+#define FIRST_LEAD_NS 50000
+#define FIRST_USUAL_NS 10000
+/* One timer callback sends and spins for so long, well below what makes the kernel put softirqs off to a thread. */
+#define TIMER_SPELL_NS (500 * NSEC_PER_USEC)
+
+static void adopt_reactions(struct ktx *ktx)
+{
+	struct sk_buff *skb;
+
+	while ((skb = skb_dequeue(&ktx->reactions))) {
+		struct ktx_frame *frame = ktx_frame(skb);
+
+		if (!ktx->dev || ktx->closed || ktx->reactions_waiting >= KTX_MOST_REACTIONS) {
+			ktx->statistics.reactions_lost++;
+			kfree_skb(skb);
+			continue;
+		}
+		ktx_reaction_address(ktx, ktx->dev, skb);
+		ktx->reactions_waiting++;
+		frame->order = ktx->order++;
+		if (frame->account.launch)
+			ktx_insert_timed(ktx, skb);
+		else
+			__skb_queue_tail(&ktx->due, skb);
+	}
+}
+
+/*
+ * Sets the timer. A launch is aimed at from before, by the lead that lateness asks for, but no more than a quarter of
+ * the time that is left: however late timers are, most of the processor stays with the system. A retry has no instant
+ * to keep.
+ */
+static void arm(struct ktx *ktx, u64 at, u64 now)
+{
+	if (at == U64_MAX || ktx->closed)
+		return;
+	ktx->aim = at;
+	if (at != ktx->retry_at && at > now)
+		at -= min_t(u64, ktx->lead_ns, (at - now) / 4);
+	ktx->timer_at = at;
+	/* Set for the past it tells nothing about how late timers are. */
+	ktx->timer_tells = at > now;
+	hrtimer_start(&ktx->timer, ns_to_ktime(at), HRTIMER_MODE_ABS_SOFT);
+}
+
+/*
+ * How late timers are is nearly constant, with an outlier now and then. The lead covers the latest of the last few
+ * hundred; how late they are as a rule tells which gaps are too short for a timer.
+ */
+static void learn(struct ktx *ktx, u64 now)
+{
+	u32 late = min_t(u64, now > ktx->timer_at ? now - ktx->timer_at : 0, U32_MAX / 2);
+	u32 wanted = late + late / 8 + ktx->approach_ns;
+	struct ktx_statistics *statistics = &ktx->statistics;
+
+	statistics->timer_wakes++;
+	if (!ktx->timer_tells)
+		return;
+	if (wanted > ktx->lead_ns)
+		ktx->lead_ns = min(wanted, ktx->spin_ns);
+	else
+		ktx->lead_ns -= (ktx->lead_ns - wanted) / 256;
+	ktx->usual_ns = (ktx->usual_ns * 7ULL + late) / 8;
+	statistics->lateness_ns = late;
+	if (!statistics->lateness_least_ns || late < statistics->lateness_least_ns)
+		statistics->lateness_least_ns = max(late, 1U);
+	statistics->lateness_most_ns = max(statistics->lateness_most_ns, late);
+}
+
+/* Whether to wait for the next launch instead of setting the timer: it was what woke us, or no timer is that quick. */
+static bool worth_waiting(const struct ktx *ktx, u64 next, u64 now)
+{
+	/* Not for a retry: what the device waits for is done by softirqs, which wait for us. */
+	if (next == U64_MAX || next == ktx->retry_at)
+		return false;
+	return next <= now + min(next <= ktx->aim ? ktx->lead_ns : 2 * ktx->usual_ns + ktx->approach_ns, ktx->spin_ns);
+}
+
+/* With ktx->lock held; drops it. What came in meanwhile from rules is seen to before it is left alone. */
+static void leave(struct ktx *ktx)
+{
+	bool turn;
+
+	for (;;) {
+		spin_unlock(&ktx->lock);
+		/* Pairs with ktx_react(): the lock is free before we look for reactions, or they find it so. */
+		smp_mb();
+		if (skb_queue_empty(&ktx->reactions) || !spin_trylock(&ktx->lock))
+			return;
+		adopt_reactions(ktx);
+		rcu_read_lock();
+		arm(ktx, ktx_send_due(ktx, &turn), ktime_get_ns());
+		rcu_read_unlock();
+		ktx_publish(ktx);
+	}
+}
+
+static enum hrtimer_restart fire(struct hrtimer *timer)
+{
+	struct ktx *ktx = container_of(timer, struct ktx, timer);
+	u64 now = ktime_get_ns();
+	u64 spell_end = now + TIMER_SPELL_NS;
+	u64 next;
+	bool turn;
+
+	spin_lock(&ktx->lock);
+	learn(ktx, now);
+	/* RCU: an interface that was seen running is not stopped before we are through with it. */
+	rcu_read_lock();
+	while (!ktx->closed) {
+		adopt_reactions(ktx);
+		next = ktx_send_due(ktx, &turn);
+		now = ktime_get_ns();
+		if (turn || now > spell_end || !worth_waiting(ktx, next, now)) {
+			arm(ktx, next, now);
+			break;
+		}
+		ktx->statistics.spin_ns += next - now;
+		ktx_publish(ktx);
+		spin_unlock(&ktx->lock);
+		now = ktx_approach(next - ktx->approach_ns);
+		spin_lock(&ktx->lock);
+		if (now < next - ktx->approach_ns)
+			ktx_xmit_spin(ktx, 0);
+	}
+	ktx_publish(ktx);
+	rcu_read_unlock();
+	leave(ktx);
+	return HRTIMER_NORESTART;
+}
+
+void ktx_xmit_init(struct ktx *ktx)
+{
+	spin_lock_init(&ktx->lock);
+	skb_queue_head_init(&ktx->reactions);
+	ktx_waiting_init(ktx);
+	compat_hrtimer_setup(&ktx->timer, fire);
+}
+
+void ktx_xmit_spin(struct ktx *ktx, u32 spin_ns)
+{
+	ktx->spin_ns = spin_ns;
+	ktx->approach_ns = min_t(u32, spin_ns, APPROACH_NS);
+	ktx->lead_ns = min_t(u32, spin_ns, FIRST_LEAD_NS);
+	ktx->usual_ns = min_t(u32, spin_ns, FIRST_USUAL_NS);
+}
+
+void ktx_xmit(struct ktx *ktx, struct sk_buff_head *prepared)
+{
+	struct sk_buff *skb;
+	u64 next;
+	bool turn;
+
+	local_bh_disable();
+	spin_lock(&ktx->lock);
+	while ((skb = __skb_dequeue(prepared))) {
+		struct ktx_frame *frame = ktx_frame(skb);
+
+		ktx_admit(ktx, frame->account.length);
+		if (!ktx->dev) {
+			ktx_finish(ktx, &frame->account, KTX_GONE, ktime_get_ns());
+			kfree_skb(skb);
+			continue;
+		}
+		frame->order = ktx->order++;
+		if (frame->account.launch)
+			ktx_insert_timed(ktx, skb);
+		else
+			__skb_queue_tail(&ktx->due, skb);
+	}
+	do {
+		adopt_reactions(ktx);
+		rcu_read_lock();
+		next = ktx_send_due(ktx, &turn);
+		rcu_read_unlock();
+		ktx_publish(ktx);
+		if (turn) {
+			leave(ktx);
+			/* Softirqs that waited run here. */
+			local_bh_enable();
+			cond_resched();
+			local_bh_disable();
+			spin_lock(&ktx->lock);
+		}
+	} while (turn);
+	arm(ktx, next, ktime_get_ns());
+	WRITE_ONCE(ktx->header->scheduled, ktx->waiting);
+	leave(ktx);
+	local_bh_enable();
+}
+
+void ktx_react(struct ktx *ktx, struct sk_buff *skb, u64 launch, u64 cookie)
+{
+	struct ktx_frame *frame = ktx_frame(skb);
+
+	memset(frame, 0, sizeof(*frame));
+	frame->account.launch = launch;
+	frame->account.cookie = cookie;
+	frame->account.length = skb->len;
+	frame->account.flags = KTX_COMPLETION_REACTION | (launch ? KTX_COMPLETION_TIMED : 0);
+	local_bh_disable();
+	skb_queue_tail(&ktx->reactions, skb);
+	/* Pairs with leave(). */
+	smp_mb();
+	/*
+	 * Whoever holds the lock may be this very processor, further down: a packet that the interface looped back. It
+	 * sees to the reaction when it leaves.
+	 */
+	if (spin_trylock(&ktx->lock)) {
+		bool turn;
+
+		adopt_reactions(ktx);
+		rcu_read_lock();
+		arm(ktx, ktx_send_due(ktx, &turn), ktime_get_ns());
+		rcu_read_unlock();
+		ktx_publish(ktx);
+		leave(ktx);
+	}
+	local_bh_enable();
+}
+
+int ktx_xmit_cancel(struct ktx *ktx, const u64 *cookie, enum ktx_status status)
+{
+	int ended;
+
+	local_bh_disable();
+	spin_lock(&ktx->lock);
+	ended = ktx_end_all(ktx, cookie, status);
+	ktx_publish(ktx);
+	leave(ktx);
+	local_bh_enable();
+	return ended;
+}
+
+void ktx_xmit_gone(struct ktx *ktx)
+{
+	struct net_device *dev;
+
+	local_bh_disable();
+	spin_lock(&ktx->lock);
+	ktx_end_all(ktx, NULL, KTX_GONE);
+	dev = ktx->dev;
+	WRITE_ONCE(ktx->dev, NULL);
+	ktx_publish(ktx);
+	leave(ktx);
+	local_bh_enable();
+	if (dev) {
+		dev_put(dev);
+		ktrxer_wake_error(&ktx->wake);
+	}
+}
+
+void ktx_xmit_close(struct ktx *ktx)
+{
+	spin_lock_bh(&ktx->lock);
+	ktx->closed = true;
+	spin_unlock_bh(&ktx->lock);
+	hrtimer_cancel(&ktx->timer);
+	ktx_xmit_gone(ktx);
+	skb_queue_purge(&ktx->reactions);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* How the parts of sending call each other. All of it under ktx->lock, BH disabled, unless it says otherwise. */
+#ifndef KTRXER_XMIT_H
+#define KTRXER_XMIT_H
+
+#include "ktx.h"
+
+/* completion.c */
+
+/* Room for completions of frames that might be taken now. */
+u32 ktx_completion_room(struct ktx *ktx);
+/* A descriptor was taken; ktx_finish() is its end. */
+void ktx_admit(struct ktx *ktx, u32 length);
+/* The end of a frame of which the skb is gone or will be freed by the caller. */
+void ktx_finish(struct ktx *ktx, const struct ktx_account *account, enum ktx_status status, u64 stamp);
+/* Shows the user what was posted since the last time, and wakes who waits for it. */
+void ktx_publish(struct ktx *ktx);
+
+/* waiting.c */
+
+void ktx_waiting_init(struct ktx *ktx);
+void ktx_insert_timed(struct ktx *ktx, struct sk_buff *skb);
+static inline struct sk_buff *ktx_of_node(struct rb_node *node)
+{
+	return rb_entry(node, struct sk_buff, rbnode);
+}
+
+/* The frame that leaves next, if it may leave before `horizon`. Launch times go before the frames for now. */
+static inline struct sk_buff *ktx_peek(const struct ktx *ktx, u64 horizon)
+{
+	if (ktx->next_launch <= horizon)
+		return ktx_of_node(ktx->first_timed);
+	return skb_peek(&ktx->due);
+}
+
+void ktx_take_timed(struct ktx *ktx, struct sk_buff *skb);
+/* Makes a frame that waits one that does not. */
+static inline void ktx_take(struct ktx *ktx, struct sk_buff *skb)
+{
+	if (ktx_frame(skb)->account.launch)
+		ktx_take_timed(ktx, skb);
+	else
+		__skb_unlink(skb, &ktx->due);
+}
+
+/* A frame that was taken waits again, where it was. */
+void ktx_put_back(struct ktx *ktx, struct sk_buff *skb);
+/* Completes a frame that waits, and frees it. */
+void ktx_end(struct ktx *ktx, struct sk_buff *skb, enum ktx_status status, u64 now);
+/* Completes all that waits, of one cookie or any. Returns how many frames of the submission ring. */
+int ktx_end_all(struct ktx *ktx, const u64 *cookie, enum ktx_status status);
+
+/* xmit.c */
+
+/*
+ * Waits for an instant that is near, and returns the time. That is before the instant only where the clock does not
+ * move while code runs: clocks that tick like jiffies, and emulators that let time pass when nothing is to be done.
+ * Any context.
+ */
+u64 ktx_approach(u64 instant);
+/*
+ * Sends what is due, as far as ceilings and the device allow. Returns when there is something to do again, or U64_MAX.
+ * *turn is left true when it stopped only because others have had to wait long enough. Under RCU: an interface that was
+ * seen running is not stopped before we are through with it.
+ */
+u64 ktx_send_due(struct ktx *ktx, bool *turn);
+
+#endif
