@@ -3,6 +3,7 @@
 #include "information.h"
 
 #include "parameters.h"
+#include "version.h"
 
 #include <linux/hrtimer.h>
 #include <linux/string.h>

@@ -4,6 +4,8 @@
 #include "ktx.h"
 #include "netns.h"
 #include "parameters.h"
+#include "selftest/selftest.h"
+#include "version.h"
 
 #include <linux/capability.h>
 #include <linux/module.h>
@@ -81,6 +83,8 @@ static int __init ktrxer_init(void)
 {
 	int result;
 
+	if (!ktrxer_selftest())
+		return -ENOTRECOVERABLE;
 	result = register_pernet_subsys(&net_operations);
 	if (result)
 		return result;

@@ -77,6 +77,14 @@ void ktrxer_rate_return(unsigned int unused)
 	spin_unlock_bh(&rate_lock);
 }
 
+void ktrxer_rate_reset(void)
+{
+	spin_lock_bh(&rate_lock);
+	allowance = 0;
+	allowance_at = 0;
+	spin_unlock_bh(&rate_lock);
+}
+
 static DEFINE_SPINLOCK(memory_lock);
 static u64 memory_used;
 

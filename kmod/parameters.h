@@ -27,6 +27,9 @@ unsigned int ktrxer_rate_take(unsigned int wanted, u64 now, u64 *again);
 /* Gives back what was taken and not sent. */
 void ktrxer_rate_return(unsigned int unused);
 
+/* Forgets what was saved up and when. */
+void ktrxer_rate_reset(void);
+
 /* Memory that files map, all together. 0 or -ENOBUFS. */
 int ktrxer_memory_charge(size_t bytes);
 void ktrxer_memory_uncharge(size_t bytes);

@@ -171,7 +171,8 @@ build() {
 	else
 		local options=
 		# The debug kernel leaves it to each module whether undefined behaviour is looked for.
-		[ "$1" != uml ] || options="ARCH=um UBSAN_SANITIZE=y"
+		# Ours has self-tests, which it runs when it is loaded there.
+		[ "$1" != uml ] || options="ARCH=um UBSAN_SANITIZE=y KTRXER_DEBUG=y"
 		make -C "$folder/kdir" $options M="$work/module" modules
 	fi > "$work/log" 2>&1 || { cat "$work/log" >&2; fail "$source does not build for Linux $1"; }
 	# Warnings are worth seeing; that the compiler is another build of the same version is not.

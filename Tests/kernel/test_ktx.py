@@ -32,6 +32,12 @@ def docile(guest):
     guest.run("/sbin/ip link set odd0 up").check()
 
 
+def test_self_tests(guest):
+    """The debug build ran its own checks when it was loaded, and all of them passed."""
+    said = [line for line in guest.kernel_log().splitlines() if "ktrxer: self-test" in line]
+    assert len(said) >= 3 and all(line.endswith(": pass") for line in said), said
+
+
 def test_burst(guest):
     """Frames for now: all of them, in order, each once; and all but the last announce another to the driver."""
     taken, more = odd(guest, "taken"), odd(guest, "more")
