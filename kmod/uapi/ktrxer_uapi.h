@@ -76,7 +76,8 @@
  * device. Fragments come as they are; those after the first have no ports, and match only rules without ports.
  *
  * Of each file the matching rule with the highest priority is applied, of equal ones the older. Where several files
- * match one packet, each of them captures it, and it is dropped if one of them says so.
+ * match one packet, each of them captures it, and it is dropped if one of them says so. Edits come last, so that all
+ * files see the packet as it arrived.
  */
 #ifndef KTRXER_UAPI_H
 #define KTRXER_UAPI_H
@@ -323,7 +324,7 @@ struct krx_record {
 	__u32 capture_offset;	/* of the first of them in the packet (0: IP header, or link header) */
 	__u32 sequence;		/* counts captures of the file, lost ones too, from 0 */
 	__u16 data_offset;	/* sizeof(struct krx_record) */
-	__u16 network_offset;	/* of the IP header in the data; 0 unless KRX_RECORD_LINK */
+	__u16 network_offset;	/* of the IP header in the data; 0 unless KRX_RECORD_LINK, or if they begin behind it */
 	__u16 protocol;		/* 0x0800 or 0x86DD */
 	__u8 source;		/* enum krx_stamp_source */
 	__u8 flags;		/* KRX_RECORD_… */
@@ -344,8 +345,8 @@ struct krx_record {
 #define KRX_MATCH_INTERFACE (1U << 8)	/* arrived by interface_index */
 /*
  * Matches ICMP errors instead of packets: those that quote a packet which is the opposite of what the rule describes
- * (the quoted source is compared with `destination`, and so on), whoever sends them. What comes back to a probe is so
- * had by two rules that are alike but for this bit.
+ * (the quoted source is compared with `destination`, and so on; a quoted echo request is the opposite of a reply),
+ * whoever sends them. What comes back to a probe is so had by two rules that are alike but for this bit.
  */
 #define KRX_MATCH_ERRORS (1U << 9)
 #define KRX_MATCH_ALL 0x3FFU
@@ -362,7 +363,9 @@ enum krx_operation {
 #define KRX_RULE_LINK (1U << 0)		/* capture_offset counts from the link header, where there is one */
 /*
  * The device answers ARP requests and neighbour solicitations for the rule's destination on the rule's interface with
- * its own link address, as long as the rule is there. Needs KRX_MATCH_INTERFACE and KRX_MATCH_DESTINATION.
+ * its own link address, as long as the rule is there; not for addresses that the device has itself. Who asks whether
+ * an address is free, to take it (RFC 5227, RFC 4862), is answered only where the rule names just that address. Needs
+ * KRX_MATCH_INTERFACE and KRX_MATCH_DESTINATION with a prefix of 1 bit at least, and not KRX_MATCH_ERRORS.
  */
 #define KRX_RULE_NEIGHBOUR (1U << 1)
 #define KRX_RULE_REACT (1U << 2)	/* `reaction` is sent for each match */
@@ -401,7 +404,7 @@ enum krx_base {
 enum krx_copy_operation {
 	KRX_COPY_BYTES = 0,	/* `length` bytes */
 	KRX_COPY_ADD = 1,	/* a number of 1, 2 or 4 bytes in network order, plus `addend` */
-	KRX_COPY_ADD_SEGMENT = 2, /* the same, plus the matched TCP segment's length: payload, SYN and FIN */
+	KRX_COPY_ADD_SEGMENT = 2, /* the same, plus the matched TCP segment's length: payload, SYN, FIN; of TCP rules */
 };
 
 #define KRX_COPIES 12
@@ -416,13 +419,16 @@ struct krx_copy {
 
 /* krx_reaction.flags */
 #define KRX_REACT_CHECKSUMS (1U << 0)	/* IPv4, UDP, TCP, ICMP, ICMPv6 checksums are made right after copying */
-#define KRX_REACT_APPEND_PAYLOAD (1U << 1) /* the match's payload follows the frame; lengths are made right */
+/* The match's payload follows the frame, as far as longest_frame has room; IP and UDP lengths are made right. */
+#define KRX_REACT_APPEND_PAYLOAD (1U << 1)
 #define KRX_REACT_FLAGS 0x3U
 
 /*
  * A frame that is sent when the rule matches. It is copied out of the frame area of `ktx`, a bound /dev/ktx file of
  * the caller's, when the rule is added, and goes the way of that file's frames: by its interface and retries,
- * under the same ceilings, completed in its ring with KTX_COMPLETION_REACTION.
+ * under the same ceilings, completed in its ring with KTX_COMPLETION_REACTION. Where the packet does not have what is
+ * to be copied, no frame is sent and reactions_lost counts. The flags need a frame that is IPv4 or IPv6, behind its
+ * link header and VLAN tags. The rule goes on without reacting when that file is closed.
  */
 struct krx_reaction {
 	__s32 ktx;		/* file descriptor */
@@ -431,9 +437,9 @@ struct krx_reaction {
 	__u32 flags;		/* KRX_REACT_… */
 	__aligned_u64 cookie;
 	__aligned_u64 delay_ns;		/* after the packet's arrival; 0: at once; at most 60 s */
-	__aligned_u64 gap_ns;		/* between the frames of one match */
+	__aligned_u64 gap_ns;		/* between the frames of one match; at most 60 s */
 	__u32 repeat;		/* frames for one match, 1 to 64 */
-	__u32 limit;		/* matches that are reacted to; 0: all */
+	__u32 limit;		/* matches that are reacted to; 0: all. Counts anew after KRX_IOC_RULE_REPLACE */
 	struct krx_copy copies[KRX_COPIES];
 };
 
@@ -441,9 +447,16 @@ struct krx_reaction {
  * Errors of KRX_IOC_RULE_ADD and _REPLACE: ENOTCONN, not set up; EINVAL, a field out of its range or that contradicts
  * another; EEXIST, the id is taken (_ADD); ENOENT, it is not (_REPLACE); EPERM, KRX_DROP, KRX_CAPTURE_DROP, edits or
  * KRX_RULE_NEIGHBOUR without CAP_NET_ADMIN; EACCES, a rule other than KRX_CAPTURE that covers the device's own
- * management (see module parameter allow_management); ENOSPC, too many rules, or too many kinds of wildcard; EBADF,
- * reaction.ktx is no bound /dev/ktx file of this namespace; EMSGSIZE, EFAULT, its frame is too short or long, or
- * reaches beyond the frame area; ENODEV, no such interface; ENOMEM.
+ * management (see module parameter allow_management); ENOSPC, too many rules, more than 64 kinds of wildcard, or more
+ * than 256 rules that differ in interface, port ranges or nothing; EBADF, reaction.ktx is no bound /dev/ktx file of
+ * this namespace; EMSGSIZE, EFAULT, its frame is too short or long, or reaches beyond the frame area; ENODEV, no such
+ * interface, or the namespace is gone; EOPNOTSUPP, KRX_RULE_NEIGHBOUR on an interface without Ethernet addresses;
+ * ENOMEM.
+ *
+ * A rule covers the management if it could match TCP to port 22, 80 or 443 of an address that the device has when the
+ * rule is added, from a port above 1023: what comes from lower ports answers a probe, and manages nothing. Rules with
+ * KRX_MATCH_ERRORS never do. capture_offset, capture_length and KRX_RULE_LINK are for rules that capture, edits for
+ * KRX_FORWARD.
  */
 struct krx_rule {
 	__u32 id;		/* chosen by the caller, not 0, unique in the file */
@@ -508,7 +521,7 @@ struct krx_statistics {
 
 #define KRX_IOC_SETUP _IOWR(KTRXER_IOC_MAGIC, 0x20, struct krx_setup)
 #define KRX_IOC_RULE_ADD _IOW(KTRXER_IOC_MAGIC, 0x21, struct krx_rule)
-/* Replaces the rule of the same id in one step; its counters go on. */
+/* Replaces the rule of the same id in one step; its counters go on, and it stays as old as it was. */
 #define KRX_IOC_RULE_REPLACE _IOW(KTRXER_IOC_MAGIC, 0x22, struct krx_rule)
 /* The argument is the id. ENOENT. */
 #define KRX_IOC_RULE_DELETE _IO(KTRXER_IOC_MAGIC, 0x23)
