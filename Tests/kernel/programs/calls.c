@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Makes the system calls that a script asks for, so that tests say in Python what goes to the kernel, bit by bit.
+ * Reads commands from standard input, one a line, and answers each with one line: what the call returned (-errno when
+ * it failed), and bytes in hexadecimal where there are any. Files have the number that the script gives them.
+ *
+ *	open N PATH			ioctl N COMMAND HEX		the argument points to these bytes; prints them after it
+ *	close N				ioctl N COMMAND =INTEGER
+ *	map N BYTES			unmap N
+ *	peek N OFFSET LENGTH		poke N OFFSET HEX		in the mapping
+ *	place N M OFFSET HEX COMMAND OFFSET2	ioctl with HEX, into which an address of M's mapping is put at OFFSET2
+ *	fill N OFFSET HEX		poke where the number at OFFSET in N's last ioctl argument says
+ *	poll N MS			prints revents
+ *	eventfd N			read8 N				what an eventfd has counted
+ *	send INTERFACE HEX		a frame, by AF_PACKET
+ *	flood INTERFACE COUNT HEX	a frame many times; prints the ns that it took
+ *	sleep MS
+ *	user UID			goes on as that user, for good
+ *	namespace PATH			goes on in that network namespace
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FILES 64
+
+static struct {
+	int fd;
+	unsigned char *map;
+	size_t bytes;
+	unsigned char argument[256]; /* of the last ioctl, the beginning */
+} files[FILES];
+static unsigned char buffer[1 << 20];
+static char line[sizeof(buffer) * 2 + 256];
+
+static long from_hex(const char *text, unsigned char *bytes)
+{
+	long count = 0;
+
+	while (text[0] && text[1] && count < (long)sizeof(buffer)) {
+		char pair[3] = { text[0], text[1], 0 };
+
+		bytes[count++] = strtoul(pair, NULL, 16);
+		text += 2;
+	}
+	return count;
+}
+
+static void print_hex(const unsigned char *bytes, long count)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	putchar(' ');
+	while (count--) {
+		putchar(digits[*bytes >> 4]);
+		putchar(digits[*bytes++ & 15]);
+	}
+}
+
+static long outcome(long result)
+{
+	return result < 0 ? -errno : result;
+}
+
+static long send_frame(const char *interface, const char *hex)
+{
+	static int packet = -1;
+	struct sockaddr_ll to = { .sll_family = AF_PACKET };
+
+	if (packet < 0)
+		packet = socket(AF_PACKET, SOCK_RAW, 0);
+	to.sll_ifindex = if_nametoindex(interface);
+	return outcome(sendto(packet, buffer, from_hex(hex, buffer), 0, (struct sockaddr *)&to, sizeof(to)));
+}
+
+static long flood(const char *interface, long count, const char *hex)
+{
+	struct timespec begin, end;
+	long result = 0;
+
+	send_frame(interface, hex);
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	while (count-- && result >= 0)
+		result = send_frame(interface, hex);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	return result < 0 ? result : (end.tv_sec - begin.tv_sec) * 1000000000L + end.tv_nsec - begin.tv_nsec;
+}
+
+static void run(char *text)
+{
+	char *word[8] = { 0 };
+	long result = -EINVAL, bytes = -1;
+	unsigned char *shown = buffer;
+	char *rest = text;
+	int n;
+
+	for (n = 0; n < 8 && (word[n] = strsep(&rest, " ")); n++)
+		;
+	n = word[1] ? atoi(word[1]) & (FILES - 1) : 0;
+	if (!strcmp(word[0], "open")) {
+		result = files[n].fd = open(word[2], O_RDWR | O_CLOEXEC);
+		result = result < 0 ? -errno : 0;
+	} else if (!strcmp(word[0], "close")) {
+		result = outcome(close(files[n].fd));
+	} else if (!strcmp(word[0], "ioctl") && word[3] && word[3][0] == '=') {
+		result = outcome(ioctl(files[n].fd, strtoul(word[2], NULL, 0), strtoull(word[3] + 1, NULL, 0)));
+	} else if (!strcmp(word[0], "ioctl")) {
+		bytes = from_hex(word[3] ? word[3] : "", buffer);
+		result = outcome(ioctl(files[n].fd, strtoul(word[2], NULL, 0), buffer));
+		memcpy(files[n].argument, buffer, sizeof(files[n].argument));
+	} else if (!strcmp(word[0], "place")) {
+		uint64_t address = (uintptr_t)files[atoi(word[2]) & (FILES - 1)].map + strtoul(word[3], NULL, 0);
+
+		bytes = from_hex(word[4], buffer);
+		memcpy(buffer + strtoul(word[6], NULL, 0), &address, sizeof(address));
+		result = outcome(ioctl(files[n].fd, strtoul(word[5], NULL, 0), buffer));
+	} else if (!strcmp(word[0], "map")) {
+		files[n].bytes = strtoul(word[2], NULL, 0);
+		files[n].map = mmap(NULL, files[n].bytes, PROT_READ | PROT_WRITE, MAP_SHARED, files[n].fd, 0);
+		result = files[n].map == MAP_FAILED ? -errno : 0;
+	} else if (!strcmp(word[0], "unmap")) {
+		result = outcome(munmap(files[n].map, files[n].bytes));
+	} else if (!strcmp(word[0], "peek")) {
+		shown = files[n].map + strtoul(word[2], NULL, 0);
+		result = 0;
+		bytes = strtoul(word[3], NULL, 0);
+	} else if (!strcmp(word[0], "poke")) {
+		result = from_hex(word[3], files[n].map + strtoul(word[2], NULL, 0));
+	} else if (!strcmp(word[0], "fill")) {
+		uint32_t offset;
+
+		memcpy(&offset, files[n].argument + (strtoul(word[2], NULL, 0) & 127), sizeof(offset));
+		result = offset < files[n].bytes ? from_hex(word[3], files[n].map + offset) : -EFAULT;
+	} else if (!strcmp(word[0], "poll")) {
+		struct pollfd one = { .fd = files[n].fd, .events = POLLIN };
+
+		result = outcome(poll(&one, 1, atoi(word[2])));
+		result = result < 0 ? result : one.revents;
+	} else if (!strcmp(word[0], "eventfd")) {
+		result = files[n].fd = eventfd(0, EFD_NONBLOCK);
+	} else if (!strcmp(word[0], "read8")) {
+		bytes = 8;
+		result = outcome(read(files[n].fd, buffer, 8));
+	} else if (!strcmp(word[0], "send")) {
+		result = send_frame(word[1], word[2]);
+	} else if (!strcmp(word[0], "flood")) {
+		result = flood(word[1], atol(word[2]), word[3]);
+	} else if (!strcmp(word[0], "sleep")) {
+		result = outcome(usleep(1000 * atoi(word[1])));
+	} else if (!strcmp(word[0], "namespace")) {
+		int namespace = open(word[1], O_RDONLY | O_CLOEXEC);
+
+		result = outcome(setns(namespace, 0));
+		close(namespace);
+	} else if (!strcmp(word[0], "user")) {
+		result = outcome(setuid(atoi(word[1])));
+	}
+	printf("%ld", result);
+	if (bytes >= 0)
+		print_hex(shown, bytes);
+	putchar('\n');
+	fflush(stdout);
+}
+
+int main(void)
+{
+	while (fgets(line, sizeof(line), stdin)) {
+		line[strcspn(line, "\n")] = 0;
+		if (line[0])
+			run(line);
+	}
+	return 0;
+}
