@@ -54,11 +54,20 @@ test-network: build ## network tests: in User Mode Linux with virtual time, and 
 test-kernel: build ## kernel tests: in User Mode Linux with all debug options, and on the Debian kernels that are here
 	@Tests/kernel/run.sh
 
+.PHONY: module
+module: ## the kernel module for this machine's kernel (KDIR); kmod/Makefile has more
+	@$(MAKE) --no-print-directory -C kmod module
+
+.PHONY: bench-kernel
+bench-kernel: build ## figures of the kernel module beside other ways to send, in virtual time, on the Debian kernels that are here
+	@Tests/kernel/figures.sh
+
 .PHONY: lint
-lint: ## formatting and style of the sources, and the manual page
+lint: ## formatting and style of the sources, kernel style and sparse for the module, and the manual pages
 	swift format lint --strict --recursive Sources Tests Package.swift
 	@command -v mandoc >/dev/null || { echo "lint: no mandoc here; run: make setup" >&2; exit 69; }
 	mandoc -T lint -W warning docs/man/ktrxer-agent.8
+	@Tests/kernel/lint.sh
 
 .PHONY: clean
 clean: ## remove everything that was built here

@@ -95,7 +95,7 @@ static bool worth_waiting(const struct ktx *ktx, u64 next, u64 now)
 }
 
 /* With ktx->lock held; drops it. What came in meanwhile from rules is seen to before it is left alone. */
-static void leave(struct ktx *ktx)
+static void leave(struct ktx *ktx) __releases(&ktx->lock)
 {
 	bool turn;
 
