@@ -2,6 +2,8 @@
 /* Completions: each frame that was taken has one, and room for it was kept from the beginning. */
 #include "xmit.h"
 
+#include "parameters.h"
+
 #include <linux/ktime.h>
 
 u32 ktx_completion_room(struct ktx *ktx)
@@ -10,7 +12,7 @@ u32 ktx_completion_room(struct ktx *ktx)
 
 	ktx->completion_consumer = ktrxer_ring_consumed(&ktx->header->completion_consumer, ktx->completion_consumer,
 							ktx->completion_producer);
-	return entries - (ktx->completion_producer - ktx->completion_consumer) - ktx->waiting;
+	return entries - (ktx->completion_producer - ktx->completion_consumer) - ktx->waiting - ktx->reserved;
 }
 
 static void post(struct ktx *ktx, const struct ktx_account *account, enum ktx_status status, u64 stamp)
@@ -51,7 +53,7 @@ void ktx_finish(struct ktx *ktx, const struct ktx_account *account, enum ktx_sta
 		}
 	} else {
 		ktx->waiting--;
-		ktx->held_bytes -= (u64)account->length + KTX_FRAME_OVERHEAD;
+		ktrxer_frame_release(account->length);
 	}
 	post(ktx, account, status, stamp);
 }
@@ -67,11 +69,11 @@ void ktx_publish(struct ktx *ktx)
 	ktrxer_wake_up(&ktx->wake, ktx->completion_producer - READ_ONCE(ktx->header->completion_consumer));
 }
 
-void ktx_admit(struct ktx *ktx, u32 length)
+void ktx_admit(struct ktx *ktx)
 {
 	ktx->statistics.submitted++;
+	ktx->reserved--;
 	ktx->waiting++;
-	ktx->held_bytes += (u64)length + KTX_FRAME_OVERHEAD;
 }
 
 void ktx_refuse(struct ktx *ktx, const struct ktx_descriptor *descriptor, enum ktx_status status)
@@ -84,7 +86,7 @@ void ktx_refuse(struct ktx *ktx, const struct ktx_descriptor *descriptor, enum k
 	};
 
 	spin_lock_bh(&ktx->lock);
-	ktx_admit(ktx, account.length);
+	ktx_admit(ktx);
 	ktx_finish(ktx, &account, status, ktime_get_ns());
 	ktx_publish(ktx);
 	spin_unlock_bh(&ktx->lock);

@@ -168,16 +168,6 @@ static long krx_threshold(struct krx *krx, unsigned long threshold)
 	return 0;
 }
 
-static long krx_eventfd(struct krx *krx, int fd)
-{
-	long result;
-
-	mutex_lock(&ktrxer_config);
-	result = ktrxer_wake_eventfd(&krx->wake, fd);
-	mutex_unlock(&ktrxer_config);
-	return result;
-}
-
 static long krx_ioctl(struct file *file, unsigned int command, unsigned long argument)
 {
 	struct krx *krx = file->private_data;
@@ -201,7 +191,7 @@ static long krx_ioctl(struct file *file, unsigned int command, unsigned long arg
 	case KRX_IOC_THRESHOLD:
 		return krx_threshold(krx, argument);
 	case KTRXER_IOC_EVENTFD:
-		return krx_eventfd(krx, argument);
+		return ktrxer_wake_eventfd(&krx->wake, argument);
 	case KTRXER_IOC_INFO:
 		return ktrxer_information(pointer, 0);
 	default:

@@ -204,6 +204,9 @@ static long ktx_bind(struct ktx *ktx, struct ktx_bind __user *argument)
 	result = check_bind(&bind);
 	if (result)
 		return result;
+	/* Who cannot be told what came of it is refused before there is something to tell. */
+	if (copy_to_user(argument, &bind, sizeof(bind)))
+		return -EFAULT;
 	mutex_lock(&ktrxer_config);
 	if (ktx->bound) {
 		result = -EBUSY;
@@ -218,7 +221,7 @@ static long ktx_bind(struct ktx *ktx, struct ktx_bind __user *argument)
 	mutex_unlock(&ktrxer_config);
 	if (result)
 		return result;
-	/* Bound it stays; who gave us memory that cannot be written to has to close the file. */
+	/* Bound it stays; who has taken the memory away meanwhile has to close the file. */
 	return copy_to_user(argument, &bind, sizeof(bind)) ? -EFAULT : 0;
 }
 
@@ -259,16 +262,6 @@ static long ktx_threshold(struct ktx *ktx, unsigned long threshold)
 	return 0;
 }
 
-static long ktx_eventfd(struct ktx *ktx, int fd)
-{
-	long result;
-
-	mutex_lock(&ktrxer_config);
-	result = ktrxer_wake_eventfd(&ktx->wake, fd);
-	mutex_unlock(&ktrxer_config);
-	return result;
-}
-
 static long ktx_ioctl(struct file *file, unsigned int command, unsigned long argument)
 {
 	struct ktx *ktx = file->private_data;
@@ -286,7 +279,7 @@ static long ktx_ioctl(struct file *file, unsigned int command, unsigned long arg
 	case KTX_IOC_THRESHOLD:
 		return ktx_threshold(ktx, argument);
 	case KTRXER_IOC_EVENTFD:
-		return ktx_eventfd(ktx, argument);
+		return ktrxer_wake_eventfd(&ktx->wake, argument);
 	case KTRXER_IOC_INFO:
 		return ktrxer_information(pointer, READ_ONCE(ktx->lead_ns));
 	default:

@@ -69,7 +69,7 @@ struct ktx {
 	u64 next_launch; /* of first_timed; U64_MAX without one */
 	u32 waiting; /* taken and not completed: completion entries that are spoken for */
 	u32 reactions_waiting;
-	u64 held_bytes; /* of memory, for those that wait */
+	u32 reserved; /* completion entries for descriptors that are being taken */
 	u32 completion_producer;
 	u32 completion_consumer;
 	u32 published; /* of completion_producer, to the user */
@@ -90,8 +90,6 @@ struct ktx {
 	struct sk_buff_head reactions;
 };
 
-/* What a frame that waits takes beside its bytes, about. */
-#define KTX_FRAME_OVERHEAD 1024U
 /* Reactions of one file that wait at a time. */
 #define KTX_MOST_REACTIONS 1024U
 

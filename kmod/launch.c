@@ -174,7 +174,7 @@ void ktx_xmit(struct ktx *ktx, struct sk_buff_head *prepared)
 	while ((skb = __skb_dequeue(prepared))) {
 		struct ktx_frame *frame = ktx_frame(skb);
 
-		ktx_admit(ktx, frame->account.length);
+		ktx_admit(ktx);
 		if (!ktx->dev) {
 			ktx_finish(ktx, &frame->account, KTX_GONE, ktime_get_ns());
 			kfree_skb(skb);

@@ -23,7 +23,7 @@ MODULE_PARM_DESC(burst_ceiling, "frames that leave back to back before the syste
 
 unsigned int ktrxer_memory_ceiling_kib = 64 << 10;
 module_param_named(memory_ceiling_kib, ktrxer_memory_ceiling_kib, uint, 0600);
-MODULE_PARM_DESC(memory_ceiling_kib, "memory that all files map together, KiB");
+MODULE_PARM_DESC(memory_ceiling_kib, "memory that all files map together, and as much again for frames that wait, KiB");
 
 bool ktrxer_allow_management;
 module_param_named(allow_management, ktrxer_allow_management, bool, 0600);
@@ -117,4 +117,30 @@ u64 ktrxer_memory_used(void)
 	used = memory_used;
 	spin_unlock(&memory_lock);
 	return used;
+}
+
+/* What an skb takes beside the frame's bytes, about. */
+#define FRAME_OVERHEAD 1024U
+
+static atomic_long_t frames_hold;
+
+/* No frame is longer than that: whoever says so is refused, and holds no more meanwhile. */
+static long frame_bytes(u32 length)
+{
+	return min_t(u32, length, U16_MAX) + FRAME_OVERHEAD;
+}
+
+bool ktrxer_frame_hold(u32 length)
+{
+	u64 ceiling = (u64)READ_ONCE(ktrxer_memory_ceiling_kib) << 10;
+
+	if ((u64)atomic_long_add_return(frame_bytes(length), &frames_hold) <= ceiling)
+		return true;
+	ktrxer_frame_release(length);
+	return false;
+}
+
+void ktrxer_frame_release(u32 length)
+{
+	atomic_long_sub(frame_bytes(length), &frames_hold);
 }

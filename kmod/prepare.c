@@ -200,7 +200,7 @@ enum ktx_status ktx_prepare(struct ktx *ktx, struct net_device *dev, const struc
 	if (status != KTX_SENT)
 		return status;
 	if (may_reference(dev, descriptor)) {
-		skb = alloc(dev, COPIED_HEAD, GFP_KERNEL);
+		skb = alloc(dev, COPIED_HEAD, GFP_KERNEL | __GFP_NOWARN);
 		if (!skb)
 			return KTX_NO_MEMORY;
 		referenced = reference_pages(ktx, skb, bytes + COPIED_HEAD, length - COPIED_HEAD);
@@ -214,7 +214,7 @@ enum ktx_status ktx_prepare(struct ktx *ktx, struct net_device *dev, const struc
 		}
 	}
 	if (!referenced) {
-		skb = alloc(dev, length, GFP_KERNEL);
+		skb = alloc(dev, length, GFP_KERNEL | __GFP_NOWARN);
 		if (!skb)
 			return KTX_NO_MEMORY;
 		skb_put_data(skb, bytes, length);
@@ -251,7 +251,7 @@ struct sk_buff *ktx_reaction_alloc(struct ktx *ktx, unsigned int length)
 	/* A device whose pointer was seen here stays until the grace period has passed (unregister_netdevice). */
 	dev = READ_ONCE(ktx->dev);
 	if (dev && length >= max(ktx->link_header, 1U) && length <= ktx_longest_frame(dev))
-		skb = alloc(dev, length, GFP_ATOMIC);
+		skb = alloc(dev, length, GFP_ATOMIC | __GFP_NOWARN);
 	rcu_read_unlock();
 	return skb;
 }

@@ -45,6 +45,7 @@ int ktrxer_map_mmap(const struct ktrxer_map *map, struct vm_area_struct *vma)
 		return -ENOTCONN;
 	if (!(vma->vm_flags & VM_SHARED) || vma->vm_flags & VM_EXEC)
 		return -EINVAL;
+	compat_vm_flags_clear(vma, VM_MAYEXEC);
 	return remap_vmalloc_range(vma, base, vma->vm_pgoff);
 }
 
@@ -70,20 +71,21 @@ void ktrxer_wake_init(struct ktrxer_wake *wake)
 	wake->threshold = 1;
 }
 
-int ktrxer_wake_eventfd(struct ktrxer_wake *wake, int fd)
+int ktrxer_wake_eventfd(struct ktrxer_wake *wake, unsigned long fd)
 {
 	struct eventfd_ctx *fresh = NULL;
 	struct eventfd_ctx *old;
 
-	if (fd >= 0) {
+	/* -1 of 32-bit callers comes without the upper half. */
+	if (fd <= INT_MAX) {
 		fresh = eventfd_ctx_fdget(fd);
 		if (IS_ERR(fresh))
 			return PTR_ERR(fresh);
-	} else if (fd != -1) {
+	} else if (fd != -1UL && fd != U32_MAX) {
 		return -EBADF;
 	}
-	old = rcu_dereference_protected(wake->eventfd, true);
-	rcu_assign_pointer(wake->eventfd, fresh);
+	/* No lock: whoever calls this at the same time gets the other's to put. */
+	old = xchg((__force struct eventfd_ctx **)&wake->eventfd, fresh);
 	if (old) {
 		synchronize_rcu();
 		eventfd_ctx_put(old);
@@ -93,7 +95,7 @@ int ktrxer_wake_eventfd(struct ktrxer_wake *wake, int fd)
 
 void ktrxer_wake_destroy(struct ktrxer_wake *wake)
 {
-	ktrxer_wake_eventfd(wake, -1);
+	ktrxer_wake_eventfd(wake, -1UL);
 }
 
 static void signal_eventfd(struct ktrxer_wake *wake)

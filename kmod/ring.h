@@ -43,8 +43,8 @@ struct ktrxer_wake {
 };
 
 void ktrxer_wake_init(struct ktrxer_wake *wake);
-/* The file operation KTRXER_IOC_EVENTFD: a descriptor, or -1. Serialised by the caller. May sleep. */
-int ktrxer_wake_eventfd(struct ktrxer_wake *wake, int fd);
+/* The file operation KTRXER_IOC_EVENTFD: the argument, a descriptor or -1. 0, -EBADF or -EINVAL. May sleep. */
+int ktrxer_wake_eventfd(struct ktrxer_wake *wake, unsigned long fd);
 void ktrxer_wake_destroy(struct ktrxer_wake *wake);
 /* Tells waiters that `filled` entries are there. Any context but hard interrupts; serialised by the caller. */
 void ktrxer_wake_up(struct ktrxer_wake *wake, u32 filled);

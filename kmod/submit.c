@@ -9,24 +9,30 @@
 /* Frames that are made ready before the first of them leaves. More are sent in several goes. */
 #define PREPARE_CHUNK 1024U
 
-/* How many descriptors can be taken now: queued, wanted, and with room for what becomes of them. */
-static long count_takeable(struct ktx *ktx, u32 most, u32 *count)
+/*
+ * How many descriptors can be taken now: queued, wanted, and with room for what becomes of them. The room is reserved:
+ * rules that send meanwhile do not get it.
+ */
+static long reserve(struct ktx *ktx, u32 most, u32 *count)
 {
 	/* Pairs with the user's release: descriptors and frames before the index that covers them. */
 	u32 producer = smp_load_acquire(&ktx->header->submission_producer);
 	u32 queued = producer - ktx->submission_consumer;
-	u64 ceiling = (u64)READ_ONCE(ktrxer_memory_ceiling_kib) << 10;
-	u32 room;
-	bool full;
 
 	if (queued > ktx->submission_mask + 1)
 		return -EINVAL;
 	spin_lock_bh(&ktx->lock);
-	room = ktx_completion_room(ktx);
-	full = ktx->held_bytes >= ceiling;
+	*count = min3(queued, ktx_completion_room(ktx), most ?: queued);
+	ktx->reserved = *count;
 	spin_unlock_bh(&ktx->lock);
-	*count = full ? 0 : min3(queued, room, most ?: queued);
 	return queued && !*count ? -EAGAIN : 0;
+}
+
+static void unreserve(struct ktx *ktx)
+{
+	spin_lock_bh(&ktx->lock);
+	ktx->reserved = 0;
+	spin_unlock_bh(&ktx->lock);
 }
 
 static void copy_descriptor(const struct ktx *ktx, u32 index, struct ktx_descriptor *copy)
@@ -43,26 +49,53 @@ static void copy_descriptor(const struct ktx *ktx, u32 index, struct ktx_descrip
 	copy->reserved = READ_ONCE(shared->reserved);
 }
 
-/* Takes one descriptor; a frame that can be sent joins `prepared`. */
-static void take_descriptor(struct ktx *ktx, struct net_device *dev, struct sk_buff_head *prepared)
+/* Takes one descriptor; a frame that can be sent joins `prepared`. False: frames hold all the memory that they may. */
+static bool take_descriptor(struct ktx *ktx, struct net_device *dev, struct sk_buff_head *prepared)
 {
 	struct ktx_descriptor descriptor;
 	enum ktx_status status = KTX_GONE;
 	struct sk_buff *skb;
 
-	copy_descriptor(ktx, ktx->submission_consumer++, &descriptor);
+	copy_descriptor(ktx, ktx->submission_consumer, &descriptor);
+	if (!ktrxer_frame_hold(descriptor.frame_length))
+		return false;
+	ktx->submission_consumer++;
 	if (dev)
 		status = ktx_prepare(ktx, dev, &descriptor, &skb);
 	if (status == KTX_SENT)
 		__skb_queue_tail(prepared, skb);
 	else
 		ktx_refuse(ktx, &descriptor, status);
+	return true;
+}
+
+/* Takes up to `most` descriptors and sends them or sees to it that they are. Returns how many. */
+static u32 take_chunk(struct ktx *ktx, u32 most)
+{
+	struct sk_buff_head prepared;
+	struct net_device *dev;
+	u32 taken = 0;
+
+	spin_lock_bh(&ktx->lock);
+	dev = ktx->dev;
+	if (dev)
+		dev_hold(dev);
+	spin_unlock_bh(&ktx->lock);
+	__skb_queue_head_init(&prepared);
+	while (taken < most && take_descriptor(ktx, dev, &prepared)) {
+		taken++;
+		cond_resched();
+	}
+	/* The entries may be filled again. */
+	smp_store_release(&ktx->header->submission_consumer, ktx->submission_consumer);
+	ktx_xmit(ktx, &prepared);
+	if (dev)
+		dev_put(dev);
+	return taken;
 }
 
 long ktx_submit(struct ktx *ktx, u32 most)
 {
-	struct sk_buff_head prepared;
-	struct net_device *dev;
 	long taken = 0;
 	long result;
 	u32 count;
@@ -71,31 +104,19 @@ long ktx_submit(struct ktx *ktx, u32 most)
 		return -ENOTCONN;
 	if (mutex_lock_interruptible(&ktx->submit))
 		return -ERESTARTSYS;
-	result = count_takeable(ktx, most, &count);
+	result = reserve(ktx, most, &count);
 	while (!result && count) {
-		u32 chunk = min(count, PREPARE_CHUNK);
-		u32 left;
+		u32 wanted = min(count, PREPARE_CHUNK);
+		u32 got = take_chunk(ktx, wanted);
 
-		spin_lock_bh(&ktx->lock);
-		dev = ktx->dev;
-		if (dev)
-			dev_hold(dev);
-		spin_unlock_bh(&ktx->lock);
-		__skb_queue_head_init(&prepared);
-		for (left = chunk; left; left--) {
-			take_descriptor(ktx, dev, &prepared);
-			cond_resched();
-		}
-		/* The entries may be filled again. */
-		smp_store_release(&ktx->header->submission_consumer, ktx->submission_consumer);
-		ktx_xmit(ktx, &prepared);
-		if (dev)
-			dev_put(dev);
-		taken += chunk;
-		count -= chunk;
-		if (count && (signal_pending(current) || ktx->held_bytes >= (u64)ktrxer_memory_ceiling_kib << 10))
+		taken += got;
+		count -= got;
+		if (got < wanted)
+			result = -EAGAIN;
+		else if (count && signal_pending(current))
 			break;
 	}
+	unreserve(ktx);
 	mutex_unlock(&ktx->submit);
-	return result ?: taken;
+	return taken ?: result;
 }

@@ -9,8 +9,8 @@
 
 /* Room for completions of frames that might be taken now. */
 u32 ktx_completion_room(struct ktx *ktx);
-/* A descriptor was taken; ktx_finish() is its end. */
-void ktx_admit(struct ktx *ktx, u32 length);
+/* A descriptor was taken, with an entry reserved for its completion; ktx_finish() is its end. */
+void ktx_admit(struct ktx *ktx);
 /* The end of a frame of which the skb is gone or will be freed by the caller. */
 void ktx_finish(struct ktx *ktx, const struct ktx_account *account, enum ktx_status status, u64 stamp);
 /* Shows the user what was posted since the last time, and wakes who waits for it. */

@@ -6,6 +6,7 @@
 #include <linux/eventfd.h>
 #include <linux/fs.h>
 #include <linux/hrtimer.h>
+#include <linux/mm.h>
 #include <linux/netdevice.h>
 #include <linux/rcupdate.h>
 #include <linux/skbuff.h>
@@ -14,6 +15,16 @@
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 5, 0)
 #define compat_ptr_ioctl NULL /* 32-bit callers of 64-bit kernels: from 5.5 on */
 #endif
+
+/* Flags of a mapping that is being made. */
+static inline void compat_vm_flags_clear(struct vm_area_struct *vma, unsigned long flags)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	vm_flags_clear(vma, flags);
+#else
+	vma->vm_flags &= ~flags;
+#endif
+}
 
 static inline void compat_eventfd_signal(struct eventfd_ctx *eventfd)
 {
@@ -85,11 +96,14 @@ static inline u16 compat_pick_queue(struct net_device *dev, struct sk_buff *skb)
 
 	if (dev->real_num_tx_queues == 1)
 		return 0;
+	/* As where the stack calls it: drivers look at per-processor data. */
+	rcu_read_lock_bh();
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 2, 0)
 	queue = ops->ndo_select_queue ? ops->ndo_select_queue(dev, skb, NULL) : netdev_pick_tx(dev, skb, NULL);
 #else
 	queue = skb_tx_hash(dev, skb);
 #endif
+	rcu_read_unlock_bh();
 	return queue < dev->real_num_tx_queues ? queue : 0;
 }
 
