@@ -147,6 +147,9 @@ static long krx_setup(struct krx *krx, struct krx_setup __user *argument)
 	result = check_setup(&setup);
 	if (result)
 		return result;
+	/* Who cannot be told what came of it is refused before there is something to tell. */
+	if (copy_to_user(argument, &setup, sizeof(setup)))
+		return -EFAULT;
 	mutex_lock(&ktrxer_config);
 	result = set_up(krx, &setup);
 	mutex_unlock(&ktrxer_config);

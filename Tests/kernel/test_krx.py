@@ -832,14 +832,14 @@ def test_interface_goes(guest):
     script = Script()
     capture = Capture(script)
     added = capture.add(rule(1, interface_index=number))
-    script.call("sleep", 3000)
+    script.call("sleep", 8000)
     statistics = capture.statistics()
     frame = packets.ethernet(NEAR, FAR, packets.ip4(THERE, HERE, 17, b"12345678"))
     script.send("tap1", frame)
     script.call("sleep", 20)
     look = capture.look()
     script.run(
-        guest, meanwhile="sleep 0.1; /bin/ip link del gone0; /bin/ip link add near2 index 700 type veth peer name tap1;"
+        guest, meanwhile="sleep 2; /bin/ip link del gone0; /bin/ip link add near2 index 700 type veth peer name tap1;"
         f"/bin/ip link set near2 address {NEAR} up; /bin/ip link set tap1 up",
     )  # fmt: skip
     added.check()
