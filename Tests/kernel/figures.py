@@ -84,7 +84,7 @@ def _plan():
         port = 2000 + len(steps)
         steps.append((key, port, script.format(port=port)))
 
-    ours = "/ktx -i eth0 -B 10.9.0.2 -p {{port}} -n {} -l {} -f {}"
+    ours = "/ktx -i eth0 -m 02:00:00:00:00:99 -B 10.9.0.2 -p {{port}} -n {} -l {} -f {}"
     for shape, (length, paged) in SHAPES.items():
         add(("ours", shape), ours.format(FRAMES, length, 0 if paged else sending.COPY))
     for length in LENGTHS:
