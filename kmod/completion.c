@@ -10,8 +10,9 @@ u32 ktx_completion_room(struct ktx *ktx)
 {
 	u32 entries = ktx->completion_mask + 1;
 
+	/* What is not published yet has not been consumed, whatever the user says. */
 	ktx->completion_consumer = ktrxer_ring_consumed(&ktx->header->completion_consumer, ktx->completion_consumer,
-							ktx->completion_producer);
+							ktx->published);
 	return entries - (ktx->completion_producer - ktx->completion_consumer) - ktx->waiting - ktx->reserved;
 }
 
@@ -24,7 +25,7 @@ static void post(struct ktx *ktx, const struct ktx_account *account, enum ktx_st
 	entry->sent_ns = stamp;
 	entry->hardware_ns = 0;
 	entry->status = status;
-	entry->flags = account->flags;
+	entry->flags = account->flags & ~KTX_ACCOUNT_STAMP;
 	entry->attempts = account->attempts;
 	entry->length = account->length;
 }
@@ -60,13 +61,17 @@ void ktx_finish(struct ktx *ktx, const struct ktx_account *account, enum ktx_sta
 
 void ktx_publish(struct ktx *ktx)
 {
-	if (ktx->published == ktx->completion_producer)
+	u32 until = ktx->completion_producer;
+
+	if (unlikely(ktx_stamp_waits(&ktx->stamps)))
+		until = ktx_stamp_limit(ktx);
+	if (ktx->published == until)
 		return;
-	ktx->published = ktx->completion_producer;
-	WRITE_ONCE(ktx->header->scheduled, ktx->waiting);
+	ktx->published = until;
+	ktx_show_scheduled(ktx);
 	/* Pairs with the user's acquire: entries before the index that covers them. */
-	smp_store_release(&ktx->header->completion_producer, ktx->completion_producer);
-	ktrxer_wake_up(&ktx->wake, ktx->completion_producer - READ_ONCE(ktx->header->completion_consumer));
+	smp_store_release(&ktx->header->completion_producer, until);
+	ktrxer_wake_up(&ktx->wake, until - READ_ONCE(ktx->header->completion_consumer));
 }
 
 void ktx_admit(struct ktx *ktx)

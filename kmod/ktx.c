@@ -6,6 +6,7 @@
 #include "information.h"
 #include "netns.h"
 #include "parameters.h"
+#include "xmit.h"
 
 #include <linux/file.h>
 #include <linux/if_arp.h>
@@ -83,6 +84,7 @@ static void detach(struct ktx *ktx)
 	if (ktx->references)
 		ktx_references_end(ktx->references);
 	ktx->references = NULL;
+	ktx_stamp_destroy(ktx);
 	kvfree(ktx->handed);
 	ktx->handed = NULL;
 	ktrxer_map_free(&ktx->map);
@@ -244,10 +246,12 @@ static long ktx_statistics(struct ktx *ktx, struct ktx_statistics __user *argume
 
 	if (!ktx_is_bound(ktx))
 		return -ENOTCONN;
-	spin_lock_bh(&ktx->lock);
+	local_bh_disable();
+	spin_lock(&ktx->lock);
 	statistics = ktx->statistics;
 	statistics.lead_ns = ktx->lead_ns;
-	spin_unlock_bh(&ktx->lock);
+	ktx_leave(ktx);
+	local_bh_enable();
 	/* Each descriptor that was taken is waiting or has ended. */
 	return copy_to_user(argument, &statistics, sizeof(statistics)) ? -EFAULT : 0;
 }

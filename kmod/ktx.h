@@ -4,6 +4,7 @@
 #define KTRXER_KTX_H
 
 #include "ring.h"
+#include "stamp.h"
 #include "uapi/ktrxer_uapi.h"
 
 #include <linux/hrtimer.h>
@@ -84,6 +85,7 @@ struct ktx {
 	u32 usual_ns; /* how late it is as a rule */
 	struct ktx_statistics statistics;
 
+	struct ktx_stamps stamps;
 	struct ktrxer_wake wake;
 
 	/* Frames of rules, for whoever holds `lock` next. */
@@ -99,8 +101,11 @@ struct ktx_account {
 	u64 cookie;
 	u32 length;
 	u16 attempts;
-	u16 flags; /* KTX_COMPLETION_… */
+	u16 flags; /* KTX_COMPLETION_…, KTX_ACCOUNT_STAMP */
 };
+
+/* The frame asks for a hardware timestamp. Not in the completion. */
+#define KTX_ACCOUNT_STAMP BIT(15)
 
 /* What is known of a frame while its skb waits; in skb->cb, which drivers may overwrite once they have it. */
 struct ktx_frame {

@@ -94,8 +94,7 @@ static bool worth_waiting(const struct ktx *ktx, u64 next, u64 now)
 	return next <= now + min(next <= ktx->aim ? ktx->lead_ns : 2 * ktx->usual_ns + ktx->approach_ns, ktx->spin_ns);
 }
 
-/* With ktx->lock held; drops it. What came in meanwhile from rules is seen to before it is left alone. */
-static void leave(struct ktx *ktx) __releases(&ktx->lock)
+void ktx_leave(struct ktx *ktx) __releases(&ktx->lock)
 {
 	bool turn;
 
@@ -143,7 +142,7 @@ static enum hrtimer_restart fire(struct hrtimer *timer)
 	}
 	ktx_publish(ktx);
 	rcu_read_unlock();
-	leave(ktx);
+	ktx_leave(ktx);
 	return HRTIMER_NORESTART;
 }
 
@@ -152,6 +151,7 @@ void ktx_xmit_init(struct ktx *ktx)
 	spin_lock_init(&ktx->lock);
 	skb_queue_head_init(&ktx->reactions);
 	ktx_waiting_init(ktx);
+	ktx_stamp_init(ktx);
 	compat_hrtimer_setup(&ktx->timer, fire);
 }
 
@@ -193,7 +193,7 @@ void ktx_xmit(struct ktx *ktx, struct sk_buff_head *prepared)
 		rcu_read_unlock();
 		ktx_publish(ktx);
 		if (turn) {
-			leave(ktx);
+			ktx_leave(ktx);
 			/* Softirqs that waited run here. */
 			local_bh_enable();
 			cond_resched();
@@ -202,8 +202,8 @@ void ktx_xmit(struct ktx *ktx, struct sk_buff_head *prepared)
 		}
 	} while (turn);
 	arm(ktx, next, ktime_get_ns());
-	WRITE_ONCE(ktx->header->scheduled, ktx->waiting);
-	leave(ktx);
+	ktx_show_scheduled(ktx);
+	ktx_leave(ktx);
 	local_bh_enable();
 }
 
@@ -218,7 +218,7 @@ void ktx_react(struct ktx *ktx, struct sk_buff *skb, u64 launch, u64 cookie)
 	frame->account.flags = KTX_COMPLETION_REACTION | (launch ? KTX_COMPLETION_TIMED : 0);
 	local_bh_disable();
 	skb_queue_tail(&ktx->reactions, skb);
-	/* Pairs with leave(). */
+	/* Pairs with ktx_leave(). */
 	smp_mb();
 	/*
 	 * Whoever holds the lock may be this very processor, further down: a packet that the interface looped back. It
@@ -232,7 +232,7 @@ void ktx_react(struct ktx *ktx, struct sk_buff *skb, u64 launch, u64 cookie)
 		arm(ktx, ktx_send_due(ktx, &turn), ktime_get_ns());
 		rcu_read_unlock();
 		ktx_publish(ktx);
-		leave(ktx);
+		ktx_leave(ktx);
 	}
 	local_bh_enable();
 }
@@ -245,7 +245,7 @@ int ktx_xmit_cancel(struct ktx *ktx, const u64 *cookie, enum ktx_status status)
 	spin_lock(&ktx->lock);
 	ended = ktx_end_all(ktx, cookie, status);
 	ktx_publish(ktx);
-	leave(ktx);
+	ktx_leave(ktx);
 	local_bh_enable();
 	return ended;
 }
@@ -257,10 +257,11 @@ void ktx_xmit_gone(struct ktx *ktx)
 	local_bh_disable();
 	spin_lock(&ktx->lock);
 	ktx_end_all(ktx, NULL, KTX_GONE);
+	ktx_stamp_settle(ktx);
 	dev = ktx->dev;
 	WRITE_ONCE(ktx->dev, NULL);
 	ktx_publish(ktx);
-	leave(ktx);
+	ktx_leave(ktx);
 	local_bh_enable();
 	if (dev) {
 		dev_put(dev);
@@ -274,6 +275,7 @@ void ktx_xmit_close(struct ktx *ktx)
 	ktx->closed = true;
 	spin_unlock_bh(&ktx->lock);
 	hrtimer_cancel(&ktx->timer);
+	ktx_stamp_close(ktx);
 	ktx_xmit_gone(ktx);
 	skb_queue_purge(&ktx->reactions);
 }

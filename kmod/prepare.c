@@ -238,6 +238,13 @@ enum ktx_status ktx_prepare(struct ktx *ktx, struct net_device *dev, const struc
 		frame->account.flags |= KTX_COMPLETION_TIMED;
 	if (referenced)
 		frame->account.flags |= KTX_COMPLETION_REFERENCED;
+	if (descriptor->flags & KTX_FRAME_STAMP) {
+		frame->account.flags |= KTX_ACCOUNT_STAMP;
+		if (ktx_stamp_ask(ktx, skb)) {
+			kfree_skb(skb);
+			return KTX_NO_MEMORY;
+		}
+	}
 	*result = skb;
 	return KTX_SENT;
 }

@@ -21,18 +21,22 @@ static long reserve(struct ktx *ktx, u32 most, u32 *count)
 
 	if (queued > ktx->submission_mask + 1)
 		return -EINVAL;
-	spin_lock_bh(&ktx->lock);
+	local_bh_disable();
+	spin_lock(&ktx->lock);
 	*count = min3(queued, ktx_completion_room(ktx), most ?: queued);
 	ktx->reserved = *count;
-	spin_unlock_bh(&ktx->lock);
+	ktx_leave(ktx);
+	local_bh_enable();
 	return queued && !*count ? -EAGAIN : 0;
 }
 
 static void unreserve(struct ktx *ktx)
 {
-	spin_lock_bh(&ktx->lock);
+	local_bh_disable();
+	spin_lock(&ktx->lock);
 	ktx->reserved = 0;
-	spin_unlock_bh(&ktx->lock);
+	ktx_leave(ktx);
+	local_bh_enable();
 }
 
 static void copy_descriptor(const struct ktx *ktx, u32 index, struct ktx_descriptor *copy)

@@ -131,13 +131,17 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 		struct sk_buff *following;
 		u64 now = first_ns;
 
-		if (frame->account.launch) {
-			now = ktx_approach(frame->account.launch);
+		/* One test for frames that are nothing special: this loop is what a burst costs. */
+		if (frame->account.flags & (KTX_COMPLETION_TIMED | KTX_ACCOUNT_STAMP)) {
+			if (frame->account.launch)
+				now = ktx_approach(frame->account.launch);
 			if (unlikely(now < frame->account.launch)) {
 				/* Waiting is in vain here: the timer alone decides. */
 				ktx_xmit_spin(ktx, 0);
 				break;
 			}
+			if (frame->account.flags & KTX_ACCOUNT_STAMP)
+				skb_shinfo(skb)->tskey = ktx->stamps.given++;
 		}
 		handed->account = frame->account;
 		ktx_take(ktx, skb);
@@ -148,6 +152,8 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 		if (unlikely(!dev_xmit_complete(handed->result))) {
 			/* As the stack does, we count on cb being left alone by a driver that refuses. */
 			ktx_put_back(ktx, skb);
+			if (handed->account.flags & KTX_ACCOUNT_STAMP)
+				ktx->stamps.given--;
 			cause = KTX_BUSY;
 			break;
 		}
@@ -168,9 +174,14 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 	count = handed - ktx->handed;
 	marks_to_ns(ktx->handed, count, first_mark, first_ns, last_mark, last_ns);
 	for (i = 0; i < count; i++) {
+		enum ktx_status status;
+
 		handed = &ktx->handed[i];
 		handed->account.attempts++;
-		ktx_finish(ktx, &handed->account, net_xmit_eval(handed->result) ? KTX_DROPPED : KTX_SENT, handed->at);
+		status = net_xmit_eval(handed->result) ? KTX_DROPPED : KTX_SENT;
+		if (unlikely(handed->account.flags & KTX_ACCOUNT_STAMP))
+			ktx_stamp_note(ktx, handed->account.flags, status == KTX_SENT ? handed->at : 0);
+		ktx_finish(ktx, &handed->account, status, handed->at);
 	}
 	if (cause != KTX_SENT)
 		put_off(ktx, skb, cause, last_ns);

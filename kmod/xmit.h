@@ -13,8 +13,17 @@ u32 ktx_completion_room(struct ktx *ktx);
 void ktx_admit(struct ktx *ktx);
 /* The end of a frame of which the skb is gone or will be freed by the caller. */
 void ktx_finish(struct ktx *ktx, const struct ktx_account *account, enum ktx_status status, u64 stamp);
+/* Tells the user how many frames have no completion yet. */
+static inline void ktx_show_scheduled(struct ktx *ktx)
+{
+	WRITE_ONCE(ktx->header->scheduled, ktx->waiting + (ktx->completion_producer - ktx->published));
+}
+
 /* Shows the user what was posted since the last time, and wakes who waits for it. */
 void ktx_publish(struct ktx *ktx);
+
+/* launch.c: drops the lock. What came in meanwhile from rules is seen to before it is left alone. */
+void ktx_leave(struct ktx *ktx) __releases(&ktx->lock);
 
 /* waiting.c */
 

@@ -99,6 +99,7 @@ def _command(direction, number, size):
 INFO = _command(2, 0x00, ctypes.sizeof(Info))
 EVENTFD = _command(0, 0x01, 0)
 KTX_BIND = _command(3, 0x10, ctypes.sizeof(Bind))
+KTX_SUBMIT = _command(0, 0x11, 0)
 SETUP = _command(3, 0x20, ctypes.sizeof(Setup))
 RULE_ADD = _command(1, 0x21, ctypes.sizeof(Rule))
 RULE_REPLACE = _command(1, 0x22, ctypes.sizeof(Rule))

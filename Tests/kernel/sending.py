@@ -12,9 +12,10 @@ ODD = pathlib.Path(__file__).resolve().parent / "odd"
 
 (SENT, LATE, BUSY, DOWN, NO_CARRIER, GONE, CANCELLED, NO_MEMORY, BAD_LENGTH, BAD_FRAME, BAD_FLAGS, BAD_QUEUE, DROPPED) = range(13)
 # ktx_completion.flags
-TIMED, REFERENCED, REACTION = 1, 2, 4
+TIMED, REFERENCED, REACTION, HARDWARE = 1, 2, 4, 8
 # ktx_descriptor.flags
-DROP_LATE, COPY, QUEUE = 1, 2, 4
+DROP_LATE, COPY, QUEUE, STAMP = 1, 2, 4, 8
+STAMP_NS = 20_000_000
 
 
 @dataclasses.dataclass

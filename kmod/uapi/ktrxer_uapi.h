@@ -123,6 +123,14 @@ struct ktrxer_info {
 /* A frame is late, for KTX_FRAME_DROP_LATE, from so long after its launch time on. */
 #define KTX_LATE_NS 20000
 
+/*
+ * Devices give their hardware timestamp after the frame has left. The completion of a frame with KTX_FRAME_STAMP waits
+ * for it, no longer than so many ns, and those behind it wait as well. Without a stamp by then, or when the interface
+ * goes away meanwhile, it comes without KTX_COMPLETION_HARDWARE. That the device stamps at all is for the
+ * administrator to see to (SIOCSHWTSTAMP); it does not need to stamp all frames.
+ */
+#define KTX_STAMP_NS 20000000
+
 /* ktx_bind.queue: the device's own choice for each frame. */
 #define KTX_QUEUE_ANY 0xFFFFFFFFU
 
@@ -178,7 +186,7 @@ struct ktx_header {
 #define KTX_FRAME_DROP_LATE (1U << 0)	/* do not send when the launch time has passed: KTX_LATE */
 #define KTX_FRAME_COPY (1U << 1)	/* copy, whatever the length and the device */
 #define KTX_FRAME_QUEUE (1U << 2)	/* leaves by `queue` instead of the file's */
-#define KTX_FRAME_STAMP (1U << 3)	/* ask the device for a hardware timestamp */
+#define KTX_FRAME_STAMP (1U << 3)	/* ask the device for a hardware timestamp: see KTX_STAMP_NS */
 #define KTX_FRAME_FLAGS 0xFU
 
 struct ktx_descriptor {
@@ -222,7 +230,7 @@ struct ktx_completion {
 	 * time of the completion.
 	 */
 	__aligned_u64 sent_ns;
-	__aligned_u64 hardware_ns;	/* the device's own clock; 0 without KTX_COMPLETION_HARDWARE */
+	__aligned_u64 hardware_ns;	/* of the device's own clock; 0 without KTX_COMPLETION_HARDWARE */
 	__u32 status;		/* enum ktx_status */
 	__u32 flags;		/* KTX_COMPLETION_… */
 	__u32 attempts;		/* times that the frame was offered; 0: never */

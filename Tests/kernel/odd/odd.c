@@ -3,9 +3,11 @@
  * odd0: a network interface of the tests' that is as difficult as it is told to be. Its parameters, in
  * /sys/module/odd/parameters, say what it does with frames, and what it has seen.
  */
+#include <linux/delay.h>
 #include <linux/etherdevice.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
+#include <linux/workqueue.h>
 
 static unsigned int busy;
 module_param(busy, uint, 0600);
@@ -23,11 +25,25 @@ static bool hold;
 module_param(hold, bool, 0600);
 MODULE_PARM_DESC(hold, "frames are kept until `release` is written");
 
+static unsigned int stamp;
+module_param(stamp, uint, 0600);
+MODULE_PARM_DESC(stamp, "frames that ask for it are stamped 0: never, 1: while they are taken, 2: from a work item, 3: likewise, last first, 4: when `report` is written");
+
+static unsigned int stamp_delay;
+module_param(stamp_delay, uint, 0600);
+MODULE_PARM_DESC(stamp_delay, "ms that the work item waits before it stamps all that are there");
+
+static unsigned long long clock = 1000000000000000000ULL;
+module_param(clock, ullong, 0600);
+MODULE_PARM_DESC(clock, "the device's clock in ns, which goes on by 1000 with each frame taken");
+
 static bool gather = true;
 module_param(gather, bool, 0400);
 MODULE_PARM_DESC(gather, "the interface can gather pages");
 
-static unsigned int taken, more, pages, last_length, last_queue;
+static unsigned int asked, taken, more, pages, last_length, last_queue;
+module_param(asked, uint, 0400);
+MODULE_PARM_DESC(asked, "frames that asked for a hardware timestamp");
 module_param(taken, uint, 0400);
 module_param(more, uint, 0400);
 MODULE_PARM_DESC(more, "frames that came with the promise of another");
@@ -38,6 +54,28 @@ module_param(last_queue, uint, 0400);
 
 static struct net_device *odd;
 static struct sk_buff_head held;
+/* Frames to be stamped, with their stamps. */
+static struct sk_buff_head unstamped;
+
+static void report(struct sk_buff *skb)
+{
+	struct skb_shared_hwtstamps stamps = *skb_hwtstamps(skb);
+
+	skb_tstamp_tx(skb, &stamps);
+	consume_skb(skb);
+}
+
+static void report_all(struct work_struct *work)
+{
+	struct sk_buff *skb;
+
+	if (stamp_delay)
+		usleep_range(stamp_delay * 1000, stamp_delay * 1000 + 100);
+	while ((skb = stamp == 3 ? skb_dequeue_tail(&unstamped) : skb_dequeue(&unstamped)))
+		report(skb);
+}
+
+static DECLARE_WORK(reporting, report_all);
 
 static int set_release(const char *value, const struct kernel_param *parameter)
 {
@@ -47,6 +85,15 @@ static int set_release(const char *value, const struct kernel_param *parameter)
 
 static const struct kernel_param_ops release_operations = { .set = set_release };
 module_param_cb(release, &release_operations, NULL, 0200);
+
+static int set_report(const char *value, const struct kernel_param *parameter)
+{
+	report_all(NULL);
+	return 0;
+}
+
+static const struct kernel_param_ops report_operations = { .set = set_report };
+module_param_cb(report, &report_operations, NULL, 0200);
 
 static int set_wake(const char *value, const struct kernel_param *parameter)
 {
@@ -69,6 +116,41 @@ static int set_carrier(const char *value, const struct kernel_param *parameter)
 static const struct kernel_param_ops carrier_operations = { .set = set_carrier };
 module_param_cb(carrier, &carrier_operations, NULL, 0200);
 
+/* "STAMP HEX": a frame arrives, with a hardware timestamp in ns (0: none). */
+static int set_inject(const char *value, const struct kernel_param *parameter)
+{
+	unsigned long long arrived;
+	struct sk_buff *skb;
+	unsigned int i, length;
+	char hex[512];
+
+	if (sscanf(value, "%llu %511s", &arrived, hex) != 2)
+		return -EINVAL;
+	length = strlen(hex) / 2;
+	skb = netdev_alloc_skb(odd, length);
+	if (!skb)
+		return -ENOMEM;
+	for (i = 0; i < length; i++) {
+		char pair[3] = { hex[2 * i], hex[2 * i + 1] };
+		u8 byte;
+
+		if (kstrtou8(pair, 16, &byte)) {
+			kfree_skb(skb);
+			return -EINVAL;
+		}
+		skb_put_u8(skb, byte);
+	}
+	skb_hwtstamps(skb)->hwtstamp = ns_to_ktime(arrived);
+	skb->protocol = eth_type_trans(skb, odd);
+	local_bh_disable();
+	netif_receive_skb(skb);
+	local_bh_enable();
+	return 0;
+}
+
+static const struct kernel_param_ops inject_operations = { .set = set_inject };
+module_param_cb(inject, &inject_operations, NULL, 0200);
+
 static netdev_tx_t transmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct netdev_queue *queue = netdev_get_tx_queue(dev, skb_get_queue_mapping(skb));
@@ -89,6 +171,22 @@ static netdev_tx_t transmit(struct sk_buff *skb, struct net_device *dev)
 		kfree_skb(skb);
 		return NET_XMIT_DROP;
 	}
+	clock += 1000;
+	if (skb_shinfo(skb)->tx_flags & SKBTX_HW_TSTAMP) {
+		asked++;
+		skb_shinfo(skb)->tx_flags |= SKBTX_IN_PROGRESS;
+		skb_hwtstamps(skb)->hwtstamp = ns_to_ktime(clock);
+		if (stamp > 1) {
+			skb_queue_tail(&unstamped, skb);
+			if (stamp != 4)
+				schedule_work(&reporting);
+			return NETDEV_TX_OK;
+		}
+		if (stamp) {
+			report(skb);
+			return NETDEV_TX_OK;
+		}
+	}
 	if (hold)
 		skb_queue_tail(&held, skb);
 	else
@@ -106,6 +204,7 @@ static int stop(struct net_device *dev)
 {
 	netif_tx_stop_all_queues(dev);
 	skb_queue_purge(&held);
+	skb_queue_purge(&unstamped);
 	return 0;
 }
 
@@ -120,6 +219,7 @@ static int __init odd_init(void)
 	int result;
 
 	skb_queue_head_init(&held);
+	skb_queue_head_init(&unstamped);
 	odd = alloc_netdev_mqs(0, "odd0", NET_NAME_USER, ether_setup, 4, 1);
 	if (!odd)
 		return -ENOMEM;
@@ -136,6 +236,7 @@ static int __init odd_init(void)
 static void __exit odd_exit(void)
 {
 	unregister_netdev(odd);
+	cancel_work_sync(&reporting);
 	skb_queue_purge(&held);
 	free_netdev(odd);
 }

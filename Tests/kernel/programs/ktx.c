@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 static struct {
-	unsigned int interface, count, length, flags, attempts, retry, spin, queue, wait, entries, cancel, group, stride;
+	unsigned int interface, count, length, flags, attempts, retry, spin, queue, wait, entries, cancel, group, stride, stamp, quit;
 	unsigned long long start, gap;
 	unsigned char to[6], from[6];
 	struct in_addr source, destination;
@@ -101,7 +101,7 @@ static void parse(int argc, char **argv)
 {
 	int letter;
 
-	while ((letter = getopt(argc, argv, "i:n:l:s:g:f:a:r:S:q:w:e:c:G:m:M:A:B:p:oh:")) != -1) {
+	while ((letter = getopt(argc, argv, "i:n:l:s:g:f:a:r:S:q:w:e:c:G:m:M:A:B:p:oh:t:Q:")) != -1) {
 		unsigned char *mac = letter == 'm' ? option.to : option.from;
 		unsigned long long number = optarg ? strtoull(optarg, NULL, 0) : 0;
 
@@ -127,6 +127,8 @@ static void parse(int argc, char **argv)
 		case 'A': inet_aton(optarg, &option.source); break;
 		case 'B': inet_aton(optarg, &option.destination); break;
 		case 'p': option.port = number; break;
+		case 't': option.stamp = number; break; /* a hardware timestamp for each so many-th frame */
+		case 'Q': option.quit = number; break; /* ms after submission: ends without a look at completions */
 		case 'o': option.order = 1; break; /* launch times in reverse */
 		case 'h': option.hold = number; break; /* ms between bind and submission */
 		default: exit(64);
@@ -173,7 +175,7 @@ int main(int argc, char **argv)
 	start = now() + option.start;
 	while (seen < option.count) {
 		struct pollfd wait = { .fd = fd, .events = POLLIN };
-		unsigned int produced;
+		unsigned int produced, before = seen;
 
 		while (given < option.count && given - header->submission_consumer < option.entries) {
 			struct ktx_descriptor *descriptor = &descriptors[given & (option.entries - 1)];
@@ -188,13 +190,18 @@ int main(int argc, char **argv)
 				.cookie = given,
 				.frame_offset = offset,
 				.frame_length = option.length,
-				.flags = option.flags,
+				.flags = option.flags | (option.stamp && given % option.stamp == 0 ? KTX_FRAME_STAMP : 0),
 			};
 			given++;
 			__atomic_store_n(&header->submission_producer, given, __ATOMIC_RELEASE);
 		}
 		if (header->submission_consumer != given && ioctl(fd, KTX_IOC_SUBMIT, option.group) < 0 && errno != EAGAIN)
 			fail("submit");
+		if (option.quit) {
+			usleep(option.quit * 1000);
+			printf("{\"left\": %u}\n", header->completion_producer);
+			break;
+		}
 		if (option.cancel) {
 			usleep(option.cancel * 1000);
 			printf("{\"cancelled\": %d}\n", ioctl(fd, KTX_IOC_CANCEL, NULL));
@@ -205,12 +212,16 @@ int main(int argc, char **argv)
 			struct ktx_completion *done = &completions[header->completion_consumer & (option.entries - 1)];
 
 			printf("{\"cookie\": %llu, \"launch\": %llu, \"sent\": %llu, \"status\": %u, \"flags\": %u, "
-			       "\"attempts\": %u, \"length\": %u}\n",
+			       "\"attempts\": %u, \"length\": %u, \"hardware\": %llu, \"seen\": %llu}\n",
 			       (unsigned long long)done->cookie, (unsigned long long)done->launch_ns,
-			       (unsigned long long)done->sent_ns, done->status, done->flags, done->attempts, done->length);
+			       (unsigned long long)done->sent_ns, done->status, done->flags, done->attempts, done->length,
+			       (unsigned long long)done->hardware_ns, now());
 			__atomic_store_n(&header->completion_consumer, header->completion_consumer + 1, __ATOMIC_RELEASE);
 		}
 		if (given < option.count && given - header->submission_consumer < option.entries)
+			continue;
+		/* There was no room for all, and now there is. */
+		if (header->submission_consumer != given && seen != before)
 			continue;
 		if (seen < option.count && poll(&wait, 1, option.wait) <= 0) {
 			printf("{\"missing\": %u}\n", option.count - seen);
