@@ -7,6 +7,7 @@
 
 #include "compat/compat.h"
 #include "compat/capture.h"
+#include "filter.h"
 #include "neighbour.h"
 #include "netns.h"
 #include "parameters.h"
@@ -119,7 +120,7 @@ static int add(struct krx *krx, struct krx_entry *entry)
 		if (result)
 			return result;
 	}
-	result = krx_rules_insert(&krx->rules, entry);
+	result = krx_filter_admit(krx->kn->hooks, entry) ?: krx_rules_insert(&krx->rules, entry);
 	if (result && !krx->rules.count)
 		krx_hooks_leave(krx);
 	return result;
@@ -131,13 +132,14 @@ static int replace(struct krx *krx, struct krx_entry *old, struct krx_entry *ent
 	int result;
 
 	entry->counters = old->counters;
-	result = krx_rules_replace(&krx->rules, old, entry);
+	result = krx_filter_admit(krx->kn->hooks, entry) ?: krx_rules_replace(&krx->rules, old, entry);
 	if (result) {
 		entry->counters = fresh;
 		return result;
 	}
 	kfree(fresh);
 	old->counters_passed_on = true;
+	krx_filter_trim(krx->kn->hooks);
 	return 0;
 }
 
@@ -212,6 +214,13 @@ static void remove_entry(struct krx *krx, struct krx_entry *entry)
 	detach(krx, entry);
 }
 
+/* Packets need not be looked at any more for rules that are gone. */
+static void trim_filter(struct krx *krx)
+{
+	if (krx->kn->hooks)
+		krx_filter_trim(krx->kn->hooks);
+}
+
 long krx_rule_delete(struct krx *krx, u32 id)
 {
 	struct krx_entry *entry;
@@ -226,6 +235,7 @@ long krx_rule_delete(struct krx *krx, u32 id)
 		result = -ENODEV;
 	} else if (entry) {
 		remove_entry(krx, entry);
+		trim_filter(krx);
 		result = 0;
 	}
 	unlock_rules(rtnl);
@@ -239,6 +249,8 @@ unsigned int krx_rules_clear(struct krx *krx)
 
 	while ((entry = krx_rules_after(&krx->rules, 0)))
 		remove_entry(krx, entry);
+	if (count)
+		trim_filter(krx);
 	return count;
 }
 

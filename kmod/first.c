@@ -8,6 +8,7 @@
 
 #include "compat/compat.h"
 #include "compat/capture.h"
+#include "filter.h"
 #include "hook.h"
 #include "netns.h"
 
@@ -24,12 +25,16 @@
 #define MOST_PAUSE (600 * HZ)
 #define PEACE (60 * HZ)
 
+/* Where no hook is the first. */
+static struct nf_hook_entries __rcu *no_hooks;
 static LIST_HEAD(all_hooks);
 static DEFINE_SPINLOCK(all_lock);
 
 static void set_up(struct krx_hook *hook, struct krx_hooks *hooks, u8 family)
 {
 	hook->hooks = hooks;
+	hook->cpus = hooks->cpus;
+	hook->slot = compat_hook_slot(hooks->net, family);
 	hook->family = family;
 	hook->ops.hook = family == NFPROTO_IPV4 ? krx_hook4 : krx_hook6;
 	hook->ops.priv = hook;
@@ -43,7 +48,7 @@ static bool is_first(const struct krx_hook *hook)
 	bool first;
 
 	rcu_read_lock();
-	first = compat_first_hook(hook->hooks->net, hook->family) == hook;
+	first = krx_is_first(hook);
 	rcu_read_unlock();
 	return first;
 }
@@ -63,6 +68,7 @@ static bool move(struct krx_hooks *hooks, struct krx_hook *pair, u8 *active)
 	for_each_possible_cpu(cpu)
 		WRITE_ONCE(per_cpu_ptr(hooks->cpus, cpu)->seen, NULL);
 	WRITE_ONCE(fresh->moving, KRX_IN_FRONT);
+	WRITE_ONCE(fresh->slot, &no_hooks);
 	WRITE_ONCE(old->moving, KRX_BEHIND);
 	if (nf_register_net_hook(hooks->net, &fresh->ops)) {
 		WRITE_ONCE(old->moving, KRX_ALONE);
@@ -72,6 +78,7 @@ static bool move(struct krx_hooks *hooks, struct krx_hook *pair, u8 *active)
 	/* The old one may be registered again when no packet is in it any more. */
 	synchronize_net();
 	WRITE_ONCE(fresh->moving, KRX_ALONE);
+	WRITE_ONCE(fresh->slot, old->slot);
 	*active = !*active;
 	return true;
 }
@@ -174,6 +181,7 @@ static struct krx_hooks *hooks_new(struct net *net)
 		set_up(&hooks->hooks4[i], hooks, NFPROTO_IPV4);
 		set_up(&hooks->hooks6[i], hooks, NFPROTO_IPV6);
 	}
+	krx_filter_init(hooks);
 	return hooks;
 }
 
@@ -244,6 +252,7 @@ void krx_hooks_leave(struct krx *krx)
 	if (!list_empty(&hooks->files))
 		return;
 	hooks_stop(hooks);
+	krx_filter_destroy(hooks);
 	kn->hooks = NULL;
 	hooks_free(hooks);
 }

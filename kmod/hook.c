@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What happens to a packet. Every packet of the namespace comes through here while there is a rule, so the way of one
- * that matches nothing is short: no lock, no atomic operation, no call for IPv4 but those that look for bytes that are
- * not at hand.
+ * that matches nothing is short: no lock, no atomic operation, no place in memory, no call.
  */
 #include "hook.h"
 
 #include "compat/compat.h"
 #include "compat/capture.h"
 #include "edit.h"
+#include "filter.h"
 #include "krx.h"
 #include "match.h"
 #include "neighbour.h"
 #include "react.h"
 
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
 #include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/skbuff.h>
 #include <net/ip.h>
-
-/* So many packets of a processor go by until the hook looks whether it is still the first. */
-#define LOOK_EVERY 16
 
 /* What one file wants of a packet. The entry's operation, or -1. */
 static noinline int apply(struct krx *krx, struct krx_entry *entry, struct sk_buff *skb,
@@ -64,9 +64,9 @@ static noinline unsigned int edit(struct krx_hooks *hooks, struct sk_buff *skb, 
  * those that were on their way before the new one was there. Between the two a packet stays on its processor, and no
  * other comes in between. Is this hook to look at the packet?
  */
-static noinline bool is_ours_to_see(struct krx_hook *hook, const struct sk_buff *skb)
+static bool is_ours_to_see(struct krx_hook *hook, const struct sk_buff *skb)
 {
-	struct krx_cpu *cpu = this_cpu_ptr(hook->hooks->cpus);
+	struct krx_cpu *cpu = this_cpu_ptr(hook->cpus);
 
 	switch (READ_ONCE(hook->moving)) {
 	case KRX_IN_FRONT:
@@ -75,28 +75,6 @@ static noinline bool is_ours_to_see(struct krx_hook *hook, const struct sk_buff 
 	case KRX_BEHIND:
 		return cpu->seen != skb;
 	}
-	return true;
-}
-
-static noinline void look_who_is_first(struct krx_hook *hook)
-{
-	if (compat_first_hook(hook->hooks->net, hook->family) != hook && READ_ONCE(hook->moving) != KRX_BEHIND)
-		krx_hook_overtaken(hook->hooks);
-}
-
-/* Counts the packet; false if this hook is not to look at it. */
-static __always_inline bool begin(struct krx_hook *hook, const struct sk_buff *skb)
-{
-	struct krx_cpu *cpu;
-
-	if (unlikely(READ_ONCE(hook->moving)) && !is_ours_to_see(hook, skb))
-		return false;
-	cpu = this_cpu_ptr(hook->hooks->cpus);
-	u64_stats_update_begin(&cpu->sync);
-	cpu->packets++;
-	u64_stats_update_end(&cpu->sync);
-	if (unlikely(!(cpu->packets % LOOK_EVERY)))
-		look_who_is_first(hook);
 	return true;
 }
 
@@ -119,46 +97,110 @@ static __always_inline unsigned int look(struct krx_hooks *hooks, struct sk_buff
 	return verdict;
 }
 
-static noinline unsigned int look4(struct krx_hooks *hooks, struct sk_buff *skb)
+/* ---- what most packets have to pay, and all that they do ---- */
+
+static noinline unsigned int look4(struct krx_hook *hook, struct sk_buff *skb)
 {
 	struct krx_packet packet;
 
 	krx_read4(skb, &packet);
-	return look(hooks, skb, &packet, KRX_WORDS4);
+	return look(hook->hooks, skb, &packet, KRX_WORDS4);
 }
 
-unsigned int krx_hook4(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+static noinline unsigned int look6(struct krx_hook *hook, struct sk_buff *skb)
 {
-	const struct iphdr *ip = ip_hdr(skb);
-	unsigned int transport = ip->ihl * 4;
-	struct krx_hook *hook = priv;
-	u64 addresses, rest;
-	struct krx *krx;
-
-	if (!begin(hook, skb))
-		return NF_ACCEPT;
-	/* The packet as krx_read4() would read it, without a place in memory. */
-	if (unlikely((ip->protocol != IPPROTO_UDP && ip->protocol != IPPROTO_TCP) ||
-		     ip->frag_off & htons(IP_MF | IP_OFFSET) || skb_headlen(skb) < transport + sizeof(u32)))
-		return look4(hook->hooks, skb);
-	addresses = krx_pair((__force u32)ip->saddr, (__force u32)ip->daddr);
-	rest = krx_pair(*(const u32 *)(skb->data + transport), ip->protocol | KRX_KIND_PORTS);
-	list_for_each_entry_rcu(krx, &hook->hooks->files, in_hooks) {
-		if (unlikely(krx_candidate4(&krx->rules, addresses, rest)))
-			return look4(hook->hooks, skb);
-	}
-	return NF_ACCEPT;
-}
-
-unsigned int krx_hook6(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
-{
-	struct krx_hook *hook = priv;
 	struct krx_packet packet;
 
-	if (!begin(hook, skb))
-		return NF_ACCEPT;
 	krx_read6(skb, &packet);
 	if (unlikely(packet.protocol == IPPROTO_ICMPV6))
 		krx_neighbour_solicited(hook->hooks->net, skb, &packet);
 	return look(hook->hooks, skb, &packet, KRX_WORDS6);
+}
+
+/* The word of an ICMP message as if it had an identifier; rules that compare one look whether it has. */
+static __always_inline u32 icmp_word(const u8 *icmp)
+{
+	u32 first = get_unaligned((const u16 *)icmp);
+	u32 id = get_unaligned((const u16 *)(icmp + 4));
+
+#ifdef __BIG_ENDIAN
+	return first << 16 | id;
+#else
+	return id << 16 | first;
+#endif
+}
+
+static __always_inline unsigned int filter4(struct krx_hook *hook, struct sk_buff *skb)
+{
+	const struct iphdr *ip = (const void *)skb->data;
+	const u8 *transport = skb->data + sizeof(*ip);
+	const struct krx_filter *filter;
+	u32 word;
+
+	if (unlikely(*skb->data != 0x45 || ip->frag_off & htons(IP_MF | IP_OFFSET) ||
+		     skb_headlen(skb) < sizeof(*ip) + sizeof(struct icmphdr)))
+		return look4(hook, skb);
+	filter = rcu_dereference(hook->filter);
+	if (likely(ip->protocol == IPPROTO_UDP || ip->protocol == IPPROTO_TCP)) {
+		word = get_unaligned((const u32 *)transport);
+	} else {
+		if (ip->protocol != IPPROTO_ICMP || filter->icmp)
+			return look4(hook, skb);
+		word = icmp_word(transport);
+	}
+	if (krx_filter_passes4(filter, get_unaligned((const u64 *)&ip->saddr), krx_pair(word, ip->protocol)))
+		return look4(hook, skb);
+	return NF_ACCEPT;
+}
+
+static __always_inline unsigned int filter6(struct krx_hook *hook, struct sk_buff *skb)
+{
+	const struct ipv6hdr *ip = (const void *)skb->data;
+	const u8 *transport = skb->data + sizeof(*ip);
+	const struct krx_filter *filter;
+	u32 word;
+
+	if (unlikely(skb_headlen(skb) < sizeof(*ip) + sizeof(struct icmp6hdr)))
+		return look6(hook, skb);
+	filter = rcu_dereference(hook->filter);
+	if (likely(ip->nexthdr == IPPROTO_UDP || ip->nexthdr == IPPROTO_TCP)) {
+		word = get_unaligned((const u32 *)transport);
+	} else {
+		if (ip->nexthdr != IPPROTO_ICMPV6 || filter->icmp)
+			return look6(hook, skb);
+		word = icmp_word(transport);
+	}
+	if (krx_filter_passes6(filter, &ip->saddr, krx_pair(word, ip->nexthdr)))
+		return look6(hook, skb);
+	return NF_ACCEPT;
+}
+
+/*
+ * What is left to do where the hook is not the first, or is being put first. These packets are few, and calls would
+ * cost all others the saving of registers.
+ */
+static noinline unsigned int not_first(struct krx_hook *hook, struct sk_buff *skb)
+{
+	if (!is_ours_to_see(hook, skb))
+		return NF_ACCEPT;
+	if (!READ_ONCE(hook->moving))
+		krx_hook_overtaken(hook->hooks);
+	krx_count_packet(hook->cpus);
+	return hook->family == NFPROTO_IPV4 ? filter4(hook, skb) : filter6(hook, skb);
+}
+
+unsigned int krx_hook4(void *hook, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	if (unlikely(!krx_is_first(hook)))
+		return not_first(hook, skb);
+	krx_count_packet(((struct krx_hook *)hook)->cpus);
+	return filter4(hook, skb);
+}
+
+unsigned int krx_hook6(void *hook, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	if (unlikely(!krx_is_first(hook)))
+		return not_first(hook, skb);
+	krx_count_packet(((struct krx_hook *)hook)->cpus);
+	return filter6(hook, skb);
 }

@@ -7,9 +7,11 @@
 #include <linux/mutex.h>
 #include <linux/netfilter.h>
 #include <linux/percpu.h>
+#include <linux/rcupdate.h>
 #include <linux/u64_stats_sync.h>
 #include <linux/workqueue.h>
 
+struct krx_filter;
 struct krx_hooks;
 
 enum krx_moving {
@@ -20,10 +22,15 @@ enum krx_moving {
 
 /* One registration. A family has two, of which both are registered only while one takes the other's place. */
 struct krx_hook {
+	/* What each packet needs of the next line is here once more, so that it need not be looked for. */
+	struct krx_filter __rcu *filter; /* written under ktrxer_config */
+	struct krx_cpu __percpu *cpus;
+	/* Where the kernel has the family's hooks. While this one is put in front: nothing, so it goes the long way. */
+	struct nf_hook_entries __rcu **slot;
+	u8 moving; /* enum krx_moving */
+	u8 family; /* NFPROTO_… */
 	struct krx_hooks *hooks;
 	struct nf_hook_ops ops;
-	u8 family; /* NFPROTO_… */
-	u8 moving; /* enum krx_moving */
 };
 
 struct krx_cpu {
@@ -51,6 +58,27 @@ struct krx_hooks {
 	u64 moves;
 	struct list_head in_all;
 };
+
+/* Is it the first hook of its family? Under RCU. */
+static __always_inline bool krx_is_first(const struct krx_hook *hook)
+{
+	const struct nf_hook_entries *entries = rcu_dereference(*READ_ONCE(hook->slot));
+
+	return likely(entries) && likely(entries->hooks[0].priv == hook);
+}
+
+static __always_inline void krx_count_packet(struct krx_cpu __percpu *cpus)
+{
+#if BITS_PER_LONG == 64
+	this_cpu_inc(cpus->packets);
+#else
+	struct krx_cpu *cpu = this_cpu_ptr(cpus);
+
+	u64_stats_update_begin(&cpu->sync);
+	cpu->packets++;
+	u64_stats_update_end(&cpu->sync);
+#endif
+}
 
 /* hook.c */
 unsigned int krx_hook4(void *hook, struct sk_buff *skb, const struct nf_hook_state *state);

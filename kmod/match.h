@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Looking up a packet among a file's rules. Every packet of the namespace pays for what is here, so it is inline, and
- * made twice: IPv4 compares four words, IPv6 ten.
+ * Looking up a packet that has passed the filter among a file's rules. Inline, and made twice: IPv4 compares four
+ * words, IPv6 ten.
  */
 #ifndef KTRXER_MATCH_H
 #define KTRXER_MATCH_H
@@ -17,16 +17,6 @@
 static __always_inline bool krx_before(s32 priority, u64 order, s32 other_priority, u64 other_order)
 {
 	return priority > other_priority || (priority == other_priority && order < other_order);
-}
-
-/* Two words as they lie in memory, one after the other. */
-static __always_inline u64 krx_pair(u32 first, u32 second)
-{
-#ifdef __BIG_ENDIAN
-	return (u64)first << 32 | second;
-#else
-	return (u64)second << 32 | first;
-#endif
 }
 
 /* Two numbers to one, of which every bit depends on all of theirs; without a key nobody knows how. */
@@ -118,42 +108,6 @@ static __always_inline struct krx_entry *krx_search(const struct krx_table *tabl
 		}
 	}
 	return best;
-}
-
-/*
- * Might some rule apply to an IPv4 packet with these pairs of words? What most packets have to pay, and all that they
- * do: no rule, false. True is to be looked at closely.
- */
-static __always_inline bool krx_candidate4(struct krx_rules *rules, u64 first, u64 second)
-{
-	const struct krx_group *group, *end;
-	const struct krx_table *table;
-	struct hlist_node *node;
-	unsigned int sequence;
-
-	do {
-		sequence = read_seqbegin(&rules->replacing);
-		table = rcu_dereference(rules->table);
-		if (unlikely(!table))
-			return false;
-		end = table->groups + table->groups4;
-		for (group = table->groups; group != end; group++) {
-			const u64 *masks = (const u64 *)group->mask;
-			u64 left = first & masks[0];
-			u64 right = second & masks[1];
-
-			node = rcu_dereference_raw(hlist_first_rcu(krx_bucket4(table, group->salt, left, right)));
-			for (; unlikely(node); node = rcu_dereference_raw(hlist_next_rcu(node))) {
-				const struct krx_entry *entry =
-					container_of(node - table->node, struct krx_entry, in_bucket[0]);
-				const u64 *words = (const u64 *)entry->words;
-
-				if (words[0] == left && words[1] == right)
-					return true;
-			}
-		}
-	} while (read_seqretry(&rules->replacing, sequence));
-	return false;
 }
 
 /* The rule that applies to a packet, or NULL. Under RCU. */

@@ -215,7 +215,7 @@ void krx_neighbour_solicited(struct net *net, struct sk_buff *skb, const struct 
 
 	if (list_empty(&neighbours) || packet->transport < 0 || packet->fragment || dev->type != ARPHRD_ETHER)
 		return;
-	if ((u8)(packet->tuples[0].words[KRX_PORTS6] >> 8) != NDISC_NEIGHBOUR_SOLICITATION || ip->hop_limit != 255)
+	if (krx_icmp_type(packet->tuples[0].words[KRX_PORTS6]) != NDISC_NEIGHBOUR_SOLICITATION || ip->hop_limit != 255)
 		return;
 	if (skb_copy_bits(skb, packet->transport + sizeof(struct icmp6hdr), &target, sizeof(target)))
 		return;

@@ -106,7 +106,7 @@ static u32 read_transport(const struct sk_buff *skb, int offset, u8 protocol, u3
 
 static bool is_error(u8 protocol, u8 icmp, u32 kind, u32 word)
 {
-	return protocol == icmp && kind & KRX_KIND_ICMP && krx_icmp_is_error(protocol, word >> 8);
+	return protocol == icmp && kind & KRX_KIND_ICMP && krx_icmp_is_error(protocol, krx_icmp_type(word));
 }
 
 void krx_read4(const struct sk_buff *skb, struct krx_packet *packet)
@@ -212,7 +212,8 @@ static u32 answer_word(const struct sk_buff *skb, int offset, u8 protocol, u32 *
 	if (*kind & KRX_KIND_PORTS)
 		return word << 16 | word >> 16;
 	if (*kind & KRX_KIND_ICMP)
-		return krx_icmp_word(opposite_type(protocol, word >> 8), word, word >> 16);
+		return (word & ~krx_icmp_word(0xFF, 0, 0)) |
+		       krx_icmp_word(opposite_type(protocol, krx_icmp_type(word)), 0, 0);
 	return 0;
 }
 

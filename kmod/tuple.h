@@ -3,14 +3,15 @@
 #ifndef KTRXER_TUPLE_H
 #define KTRXER_TUPLE_H
 
+#include <asm/byteorder.h>
 #include <linux/types.h>
 
 struct sk_buff;
 
 /*
  * The compared fields as words: for IPv4 source, destination, ports, kind; for IPv6 the addresses take four words each.
- * Addresses and ports are as on the wire (source port first); of ICMP messages the ports' word is type, code and id as
- * a number, see krx_icmp_word().
+ * Addresses and ports are as on the wire (source port first); of ICMP messages the ports' word is type, code and id,
+ * as on the wire but for the checksum between.
  */
 enum {
 	KRX_SOURCE4 = 0,
@@ -49,7 +50,12 @@ struct krx_packet {
 
 static inline u32 krx_icmp_word(u8 type, u8 code, u16 id)
 {
-	return (u32)id << 16 | type << 8 | code;
+	return (__force u32)htonl((u32)type << 24 | (u32)code << 16 | id);
+}
+
+static inline u8 krx_icmp_type(u32 word)
+{
+	return ntohl((__force __be32)word) >> 24;
 }
 
 /* Do the first four bytes after this protocol's header start with two ports? */

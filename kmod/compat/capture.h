@@ -31,18 +31,14 @@ static inline ktime_t compat_hardware_stamp(struct sk_buff *skb)
 	return skb_hwtstamps(skb)->hwtstamp;
 }
 
-/* Which hook of NF_INET_PRE_ROUTING comes first, by its private pointer. Under RCU, with one registered at least. */
-static inline const void *compat_first_hook(const struct net *net, u8 family)
+/* Where the kernel has the hooks of a family's NF_INET_PRE_ROUTING. */
+static inline struct nf_hook_entries __rcu **compat_hook_slot(struct net *net, u8 family)
 {
-	const struct nf_hook_entries *entries;
-
 #if IS_ENABLED(CONFIG_IPV6)
 	if (family == NFPROTO_IPV6)
-		entries = rcu_dereference(net->nf.hooks_ipv6[NF_INET_PRE_ROUTING]);
-	else
+		return &net->nf.hooks_ipv6[NF_INET_PRE_ROUTING];
 #endif
-		entries = rcu_dereference(net->nf.hooks_ipv4[NF_INET_PRE_ROUTING]);
-	return entries ? entries->hooks[0].priv : NULL;
+	return &net->nf.hooks_ipv4[NF_INET_PRE_ROUTING];
 }
 
 /* 64-bit counters that 32-bit kernels write in two halves, in softirqs. */

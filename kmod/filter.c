@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The writers' side of the filter: made anew for new masks and for want of room, of all files' rules. */
+#include "filter.h"
+
+#include "compat/compat.h"
+#include "hook.h"
+#include "krx.h"
+#include "netns.h"
+
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/random.h>
+#include <linux/string.h>
+
+#define LEAST_BITS 1024U
+/* So many bits for each that is set: of packets that no rule is for, one in so many passes at most. */
+#define SPARSITY 16U
+
+/* Of a family without rules. */
+static struct krx_filter nothing = {
+	.shift = 63,
+	.bits = { 0 },
+};
+
+static unsigned int pair_count(u8 family)
+{
+	return family == 4 ? KRX_PAIRS4 : KRX_PAIRS6;
+}
+
+static struct krx_filter *current_filter(const struct krx_hooks *hooks, u8 family)
+{
+	const struct krx_hook *hook = family == 4 ? hooks->hooks4 : hooks->hooks6;
+
+	return rcu_dereference_protected(hook->filter, lockdep_is_held(&ktrxer_config));
+}
+
+static void publish(struct krx_hooks *hooks, u8 family, struct krx_filter *filter)
+{
+	struct krx_hook *hook = family == 4 ? hooks->hooks4 : hooks->hooks6;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++)
+		rcu_assign_pointer(hook[i].filter, filter);
+}
+
+static void free_filter(struct rcu_head *rcu)
+{
+	kvfree(container_of(rcu, struct krx_filter, rcu));
+}
+
+static void replace(struct krx_hooks *hooks, u8 family, struct krx_filter *filter)
+{
+	struct krx_filter *old = current_filter(hooks, family);
+
+	publish(hooks, family, filter);
+	if (old != &nothing)
+		call_rcu(&old->rcu, free_filter);
+}
+
+/* What of a kind's mask the filter compares. */
+static void set_mask(struct krx_filter_mask *mask, const u32 *words, u8 family)
+{
+	unsigned int count = pair_count(family);
+
+	memset(mask, 0, sizeof(*mask));
+	memcpy(mask->pairs, words, count * sizeof(u64));
+	mask->pairs[count - 1] &= krx_pair(~0U, KRX_KIND_PROTOCOL);
+}
+
+static bool has_mask(const struct krx_filter *filter, const struct krx_filter_mask *mask)
+{
+	u32 i;
+
+	if (filter->mask_count && !memcmp(&filter->mask, mask, sizeof(*mask)))
+		return true;
+	for (i = 1; i < filter->mask_count; i++) {
+		if (!memcmp(&filter->others[i - 1], mask, sizeof(*mask)))
+			return true;
+	}
+	return false;
+}
+
+/* There is room for as many masks as there are kinds, and one. */
+static void add_mask(struct krx_filter *filter, const struct krx_filter_mask *mask)
+{
+	if (has_mask(filter, mask))
+		return;
+	if (filter->mask_count)
+		((struct krx_filter_mask *)filter->others)[filter->mask_count - 1] = *mask;
+	else
+		filter->mask = *mask;
+	filter->mask_count++;
+}
+
+static void add_entry(struct krx_filter *filter, const struct krx_entry *entry, const struct krx_filter_mask *mask)
+{
+	const u64 *pairs = (const u64 *)entry->words;
+	unsigned long bit;
+
+	if (entry->rule->family == 4)
+		bit = krx_filter_bit4(filter, mask, pairs[0], pairs[1]);
+	else
+		bit = krx_filter_bit6(filter, mask, pairs, pairs[4]);
+	set_bit(bit, filter->bits);
+	filter->used++;
+}
+
+static bool is_quoted(const struct krx_entry *entry)
+{
+	return entry->rule->match & KRX_MATCH_ERRORS;
+}
+
+static bool needs_icmp(const struct krx_entry *entry)
+{
+	return is_quoted(entry) || entry->rule->flags & KRX_RULE_NEIGHBOUR;
+}
+
+/* How many rules and kinds of a family there are in all files. */
+static void count(const struct krx_hooks *hooks, u8 family, u32 *rules, u32 *kinds)
+{
+	const struct krx *krx;
+	u32 i;
+
+	list_for_each_entry(krx, &hooks->files, in_hooks) {
+		for (i = 0; i < krx->rules.kind_count; i++) {
+			const struct krx_kind *kind = krx->rules.kinds[i];
+
+			if (kind->family != family || !kind->rules)
+				continue;
+			*rules += kind->rules;
+			++*kinds;
+		}
+	}
+}
+
+/* All rules that there are into a filter that nobody sees yet. */
+static void fill(struct krx_filter *filter, const struct krx_hooks *hooks, u8 family)
+{
+	struct krx_filter_mask mask;
+	const struct krx *krx;
+	struct rb_node *node;
+
+	list_for_each_entry(krx, &hooks->files, in_hooks) {
+		for (node = rb_first(&krx->rules.by_id); node; node = rb_next(node)) {
+			const struct krx_entry *entry = rb_entry(node, struct krx_entry, by_id);
+
+			if (entry->rule->family != family)
+				continue;
+			filter->icmp |= needs_icmp(entry);
+			if (is_quoted(entry))
+				continue;
+			set_mask(&mask, entry->kind->mask, family);
+			add_mask(filter, &mask);
+			add_entry(filter, entry, &mask);
+		}
+	}
+}
+
+/* A filter of all rules of a family, with room for as many, and for one mask that is still to come. */
+static struct krx_filter *new_filter(const struct krx_hooks *hooks, u8 family)
+{
+	u32 rules = 0, kinds = 0, bit_count;
+	struct krx_filter *filter;
+	unsigned int i;
+	size_t masks;
+
+	count(hooks, family, &rules, &kinds);
+	bit_count = max_t(u32, LEAST_BITS, roundup_pow_of_two(2 * SPARSITY * (rules + 1)));
+	masks = sizeof(*filter) + bit_count / BITS_PER_BYTE;
+	filter = kvzalloc(masks + kinds * sizeof(filter->mask), GFP_KERNEL_ACCOUNT);
+	if (!filter)
+		return NULL;
+	filter->others = (void *)filter + masks;
+	filter->bit_count = bit_count;
+	filter->shift = 64 - ilog2(bit_count);
+	get_random_bytes(filter->keys, sizeof(filter->keys));
+	for (i = 0; i < ARRAY_SIZE(filter->keys); i++)
+		filter->keys[i] |= 1;
+	fill(filter, hooks, family);
+	return filter;
+}
+
+int krx_filter_admit(struct krx_hooks *hooks, const struct krx_entry *entry)
+{
+	u8 family = entry->rule->family;
+	struct krx_filter *filter = current_filter(hooks, family);
+	u32 words[KRX_WORDS6] __aligned(8) = { 0 };
+	struct krx_filter_mask mask;
+	bool fresh;
+
+	krx_entry_mask(entry, words);
+	set_mask(&mask, words, family);
+	fresh = needs_icmp(entry) && !filter->icmp;
+	if (!is_quoted(entry))
+		fresh |= !has_mask(filter, &mask) || filter->used >= filter->bit_count / SPARSITY;
+	if (fresh) {
+		filter = new_filter(hooks, family);
+		if (!filter)
+			return -ENOMEM;
+		filter->icmp |= needs_icmp(entry);
+	}
+	if (!is_quoted(entry)) {
+		add_mask(filter, &mask);
+		add_entry(filter, entry, &mask);
+	}
+	if (fresh)
+		replace(hooks, family, filter);
+	return 0;
+}
+
+static void trim(struct krx_hooks *hooks, u8 family)
+{
+	struct krx_filter *filter = current_filter(hooks, family);
+	u32 rules = 0, kinds = 0;
+	struct krx_filter *fresh;
+
+	if (filter == &nothing)
+		return;
+	count(hooks, family, &rules, &kinds);
+	if (!rules) {
+		replace(hooks, family, &nothing);
+		return;
+	}
+	/* Kinds of several files may have a mask in common, and those for quoted packets have none. */
+	if (filter->used <= 2 * rules + 64 && filter->mask_count <= kinds)
+		return;
+	fresh = new_filter(hooks, family);
+	if (fresh)
+		replace(hooks, family, fresh);
+}
+
+void krx_filter_trim(struct krx_hooks *hooks)
+{
+	trim(hooks, 4);
+	trim(hooks, 6);
+}
+
+void krx_filter_init(struct krx_hooks *hooks)
+{
+	publish(hooks, 4, &nothing);
+	publish(hooks, 6, &nothing);
+}
+
+void krx_filter_destroy(struct krx_hooks *hooks)
+{
+	replace(hooks, 4, &nothing);
+	replace(hooks, 6, &nothing);
+}
