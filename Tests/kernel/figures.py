@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The figures of sending, in a guest whose clock counts instructions: ours beside the ways that a program has without
-the module, and beside the bare driver call, in one run. `python figures.py` prints them; test_figures.py holds their ratios.
+the module, and beside the bare driver call, in one run. `python figures.py` prints them, and those of figures_capture.py;
+test_figures.py holds their ratios.
 
 Two clocks are used. Outside, a capture says when each frame was on the wire, cut to microseconds. Drivers ring their
 doorbell once for a whole burst as far as their byte queue limit allows, and an emulated card then has the burst on the wire
@@ -15,6 +16,7 @@ import struct
 import sys
 import tempfile
 
+import figures_capture
 import kbed
 import sending
 from guest import ROOT, make_root
@@ -175,6 +177,8 @@ def main():
             if not sys.argv[1:] or kernel.name in sys.argv[1:]:
                 for card in "e1000", "virtio-net-pci":
                     print("\n".join(table(measure(folder / "root", kernel, card, folder))), end="\n\n", flush=True)
+                cost = figures_capture.measure(folder / "root", kernel, folder)
+                print("\n".join(figures_capture.table(cost)), end="\n\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@
  *	map N BYTES			unmap N
  *	peek N OFFSET LENGTH		poke N OFFSET HEX		in the mapping
  *	place N M OFFSET HEX COMMAND OFFSET2	ioctl with HEX, into which an address of M's mapping is put at OFFSET2
+ *	series N COMMAND COUNT ID PORTS HEX	ioctl so many times; between two of them the number at ID and both at PORTS grow by one
  *	fill N OFFSET HEX		poke where the number at OFFSET in N's last ioctl argument says
  *	poll N MS			prints revents
  *	eventfd N			read8 N				what an eventfd has counted
@@ -76,28 +77,59 @@ static long outcome(long result)
 	return result < 0 ? -errno : result;
 }
 
-static long send_frame(const char *interface, const char *hex)
+/* What is in the buffer, so many bytes. */
+static long send_bytes(const char *interface, long length)
 {
 	static int packet = -1;
-	struct sockaddr_ll to = { .sll_family = AF_PACKET };
+	static struct sockaddr_ll to = { .sll_family = AF_PACKET };
 
 	if (packet < 0)
 		packet = socket(AF_PACKET, SOCK_RAW, 0);
-	to.sll_ifindex = if_nametoindex(interface);
-	return outcome(sendto(packet, buffer, from_hex(hex, buffer), 0, (struct sockaddr *)&to, sizeof(to)));
+	if (interface)
+		to.sll_ifindex = if_nametoindex(interface);
+	return outcome(sendto(packet, buffer, length, 0, (struct sockaddr *)&to, sizeof(to)));
+}
+
+static long send_frame(const char *interface, const char *hex)
+{
+	return send_bytes(interface, from_hex(hex, buffer));
 }
 
 static long flood(const char *interface, long count, const char *hex)
 {
 	struct timespec begin, end;
-	long result = 0;
+	long length = from_hex(hex, buffer);
+	long result = send_bytes(interface, length);
 
-	send_frame(interface, hex);
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	while (count-- && result >= 0)
-		result = send_frame(interface, hex);
+		result = send_bytes(NULL, length);
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	return result < 0 ? result : (end.tv_sec - begin.tv_sec) * 1000000000L + end.tv_nsec - begin.tv_nsec;
+}
+
+/* Rules that are the same but for their id and a port; returns what the first that failed came to, or their number. */
+static long series(int fd, unsigned long command, long count, size_t id, size_t ports, const char *hex)
+{
+	uint32_t number;
+	uint16_t port;
+	long n;
+
+	from_hex(hex, buffer);
+	for (n = 0; n < count; n++) {
+		long result = outcome(ioctl(fd, command, buffer));
+
+		if (result < 0)
+			return result;
+		memcpy(&number, buffer + id, sizeof(number));
+		number++;
+		memcpy(buffer + id, &number, sizeof(number));
+		memcpy(&port, buffer + ports, sizeof(port));
+		port++;
+		memcpy(buffer + ports, &port, sizeof(port));
+		memcpy(buffer + ports + sizeof(port), &port, sizeof(port));
+	}
+	return count;
 }
 
 static void run(char *text)
@@ -128,6 +160,8 @@ static void run(char *text)
 		bytes = from_hex(word[4], buffer);
 		memcpy(buffer + strtoul(word[6], NULL, 0), &address, sizeof(address));
 		result = outcome(ioctl(files[n].fd, strtoul(word[5], NULL, 0), buffer));
+	} else if (!strcmp(word[0], "series")) {
+		result = series(files[n].fd, strtoul(word[2], NULL, 0), atol(word[3]), atol(word[4]), atol(word[5]), word[6]);
 	} else if (!strcmp(word[0], "map")) {
 		files[n].bytes = strtoul(word[2], NULL, 0);
 		files[n].map = mmap(NULL, files[n].bytes, PROT_READ | PROT_WRITE, MAP_SHARED, files[n].fd, 0);
