@@ -98,6 +98,11 @@ static inline u16 compat_pick_queue(struct net_device *dev, struct sk_buff *skb)
 		return 0;
 	/* As where the stack calls it: drivers look at per-processor data. */
 	rcu_read_lock_bh();
+#ifdef CONFIG_XPS
+	/* The stack's caller sets it; before 5.13 it is an index that nobody checks, and 0 is not one. */
+	if (!skb->sender_cpu)
+		skb->sender_cpu = raw_smp_processor_id() + 1;
+#endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 2, 0)
 	queue = ops->ndo_select_queue ? ops->ndo_select_queue(dev, skb, NULL) : netdev_pick_tx(dev, skb, NULL);
 #else
