@@ -231,7 +231,7 @@ static const struct file_operations krx_operations = {
 	.open = krx_open,
 	.release = krx_release,
 	.unlocked_ioctl = krx_ioctl,
-	.compat_ioctl = compat_ptr_ioctl,
+	.compat_ioctl = compat_pointer_ioctl,
 	.mmap = krx_mmap,
 	.poll = krx_poll,
 };

@@ -322,7 +322,7 @@ static const struct file_operations ktx_operations = {
 	.open = ktx_open,
 	.release = ktx_release,
 	.unlocked_ioctl = ktx_ioctl,
-	.compat_ioctl = compat_ptr_ioctl,
+	.compat_ioctl = compat_pointer_ioctl,
 	.mmap = ktx_mmap,
 	.poll = ktx_poll,
 };

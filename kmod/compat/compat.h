@@ -3,6 +3,7 @@
 #ifndef KTRXER_COMPAT_H
 #define KTRXER_COMPAT_H
 
+#include <linux/compat.h>
 #include <linux/eventfd.h>
 #include <linux/fs.h>
 #include <linux/hrtimer.h>
@@ -12,8 +13,14 @@
 #include <linux/skbuff.h>
 #include <linux/version.h>
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 5, 0)
-#define compat_ptr_ioctl NULL /* 32-bit callers of 64-bit kernels: from 5.5 on */
+/* Calls of 32-bit programs on 64-bit kernels: the layout is the same. compat_ptr_ioctl() came with 5.5 only. */
+#ifdef CONFIG_COMPAT
+static inline long compat_pointer_ioctl(struct file *file, unsigned int command, unsigned long argument)
+{
+	return file->f_op->unlocked_ioctl(file, command, (unsigned long)compat_ptr(argument));
+}
+#else
+#define compat_pointer_ioctl NULL
 #endif
 
 /* Flags of a mapping that is being made. */
