@@ -25,8 +25,10 @@ static inline ktime_t compat_receive_stamp(const struct sk_buff *skb)
 static inline ktime_t compat_hardware_stamp(struct sk_buff *skb)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 1, 0)
+	/* The field is then a pointer, which only the driver can read: not a VLAN interface or bridge on top of it. */
 	if (skb_shinfo(skb)->tx_flags & SKBTX_HW_TSTAMP_NETDEV)
-		return netdev_get_tstamp(skb->dev, skb_hwtstamps(skb), false);
+		return skb->dev->netdev_ops->ndo_get_tstamp ?
+			       netdev_get_tstamp(skb->dev, skb_hwtstamps(skb), false) : 0;
 #endif
 	return skb_hwtstamps(skb)->hwtstamp;
 }
