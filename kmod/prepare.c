@@ -145,6 +145,8 @@ static bool reference_pages(const struct ktx *ktx, struct sk_buff *skb, u8 *star
 		struct page *page = vmalloc_to_page(start);
 
 		get_page(page);
+		/* Who copies the frame reads the page at its own address: an older frame may be cached there. */
+		flush_dcache_page(page);
 		skb_fill_page_desc(skb, index++, page, offset, part);
 		skb->len += part;
 		skb->data_len += part;
