@@ -52,7 +52,8 @@ struct krx_hooks {
 	struct mutex moving; /* hooks are being registered or moved */
 	bool stopped; /* moving */
 	struct delayed_work check;
-	bool pending; /* a packet has found the hook behind another and asked for the check */
+	/* Of a size that every processor exchanges. */
+	unsigned int pending; /* a packet has found the hook behind another and asked for the check */
 	u64 not_before; /* jiffies64; when the hook may be moved again */
 	u32 pause; /* jiffies between moves, at present */
 	u64 moves;
