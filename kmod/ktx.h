@@ -76,6 +76,7 @@ struct ktx {
 	u32 published; /* of completion_producer, to the user */
 	u64 order; /* of the next timed frame */
 	u64 retry_at; /* no attempt before; 0: none is put off */
+	bool sending; /* the driver has the processor */
 	bool stuck; /* the last frame used up its attempts: the next have one each until one leaves */
 	struct hrtimer timer;
 	u64 timer_at; /* what it was set to */
