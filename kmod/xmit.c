@@ -190,6 +190,22 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 	return count;
 }
 
+/*
+ * The interface may have fewer queues than when the frame was made ready, and drivers do not expect one that they do
+ * not have. False: the frame was for just that queue, and has been completed.
+ */
+static bool has_queue(struct ktx *ktx, struct sk_buff *skb, u64 now)
+{
+	if (likely(skb_get_queue_mapping(skb) < ktx->dev->real_num_tx_queues))
+		return true;
+	if (ktx_frame(skb)->flags & KTX_FRAME_QUEUE) {
+		ktx_end(ktx, skb, KTX_BAD_QUEUE, now);
+		return false;
+	}
+	skb_set_queue_mapping(skb, 0);
+	return true;
+}
+
 u64 ktx_send_due(struct ktx *ktx, bool *turn)
 {
 	*turn = false;
@@ -210,6 +226,8 @@ u64 ktx_send_due(struct ktx *ktx, bool *turn)
 			ktx_end(ktx, skb, KTX_LATE, now);
 			continue;
 		}
+		if (!has_queue(ktx, skb, now))
+			continue;
 		quota = ktrxer_rate_take(min(ktrxer_burst(), ktx->waiting + ktx->reactions_waiting), now, &again);
 		if (!quota) {
 			ktx->statistics.held_back++;
