@@ -121,7 +121,6 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 	enum ktx_status cause;
 	unsigned int i, count;
 
-	quota = min_t(unsigned int, quota, KTX_MOST_HANDED);
 	HARD_TX_LOCK(dev, txq, smp_processor_id());
 	cause = obstacle(dev, txq);
 	first_ns = ktime_get_ns();
@@ -208,6 +207,9 @@ static bool has_queue(struct ktx *ktx, struct sk_buff *skb, u64 now)
 
 u64 ktx_send_due(struct ktx *ktx, bool *turn)
 {
+	/* Counted over all queues and frames that came to nothing: however a burst is cut up, others get their turn. */
+	unsigned int left = ktrxer_burst();
+
 	*turn = false;
 	for (;;) {
 		u64 now = ktime_get_ns();
@@ -228,7 +230,12 @@ u64 ktx_send_due(struct ktx *ktx, bool *turn)
 		}
 		if (!has_queue(ktx, skb, now))
 			continue;
-		quota = ktrxer_rate_take(min(ktrxer_burst(), ktx->waiting + ktx->reactions_waiting), now, &again);
+		if (!left) {
+			*turn = ktx_peek(ktx, now);
+			return *turn ? now : ktx->next_launch;
+		}
+		quota = ktrxer_rate_take(min3(left, KTX_MOST_HANDED, ktx->waiting + ktx->reactions_waiting), now,
+					 &again);
 		if (!quota) {
 			ktx->statistics.held_back++;
 			ktx->retry_at = again;
@@ -236,9 +243,6 @@ u64 ktx_send_due(struct ktx *ktx, bool *turn)
 		}
 		handed = send_burst(ktx, skb, quota);
 		ktrxer_rate_return(quota - handed);
-		if (handed == quota && ktx_peek(ktx, now)) {
-			*turn = true;
-			return now;
-		}
+		left -= max(handed, 1U);
 	}
 }
