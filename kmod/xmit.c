@@ -121,6 +121,11 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 	enum ktx_status cause;
 	unsigned int i, count;
 
+	/* The lock is this processor's already, further down: an interface that looped a packet back while it sent. */
+	if (unlikely(READ_ONCE(txq->xmit_lock_owner) == smp_processor_id())) {
+		put_off(ktx, skb, KTX_BUSY, ktime_get_ns());
+		return 0;
+	}
 	HARD_TX_LOCK(dev, txq, smp_processor_id());
 	cause = obstacle(dev, txq);
 	first_ns = ktime_get_ns();
