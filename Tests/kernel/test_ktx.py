@@ -28,7 +28,7 @@ def guest(debug, tmp_path_factory):
 @pytest.fixture(autouse=True)
 def docile(guest):
     """odd0 does as it should unless a test says otherwise."""
-    set_odd(guest, busy=0, drop=0, room=0, hold=0, release=1, carrier=1, wake=1)
+    set_odd(guest, busy=0, drop=0, room=0, hold=0, release=1, carrier=1, wake=1, queues=4)
     guest.run("/sbin/ip link set odd0 up").check()
 
 
@@ -200,6 +200,18 @@ def test_queue_choice(guest):
         assert send(guest, f"-i odd0 -n 1 -l 100 -q {queue}").statuses == [SENT]
         assert odd(guest, "last_queue") == queue
     assert send(guest, "-i odd0 -n 1 -l 100 -q 4").error == "bind"
+
+
+def test_queue_goes(guest):
+    """A queue that the interface has no more when the frame leaves: who chose it is told, who did not need not care."""
+    fewer = "sleep 1; echo 1 > /sys/module/odd/parameters/queues"
+    taken = odd(guest, "taken")
+    timed = "-i odd0 -n 2 -l 100 -s 3000000000 -w 9000"
+    assert send(guest, f"{timed} -f {QUEUE} -u 3", meanwhile=fewer).statuses == [BAD_QUEUE] * 2
+    assert odd(guest, "taken") == taken
+    set_odd(guest, queues=4)
+    assert send(guest, f"{timed} -q 3", meanwhile=fewer).statuses == [SENT] * 2
+    assert odd(guest, "last_queue") == 0
 
 
 def test_long_frames_by_reference(guest):

@@ -7,6 +7,7 @@
 #include <linux/etherdevice.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
 #include <linux/workqueue.h>
 
 static unsigned int busy;
@@ -150,6 +151,22 @@ static int set_inject(const char *value, const struct kernel_param *parameter)
 
 static const struct kernel_param_ops inject_operations = { .set = set_inject };
 module_param_cb(inject, &inject_operations, NULL, 0200);
+
+static int set_queues(const char *value, const struct kernel_param *parameter)
+{
+	unsigned int queues;
+	int result = kstrtouint(value, 0, &queues);
+
+	if (result)
+		return result;
+	rtnl_lock();
+	result = netif_set_real_num_tx_queues(odd, queues);
+	rtnl_unlock();
+	return result;
+}
+
+static const struct kernel_param_ops queues_operations = { .set = set_queues };
+module_param_cb(queues, &queues_operations, NULL, 0200);
 
 static netdev_tx_t transmit(struct sk_buff *skb, struct net_device *dev)
 {

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 static struct {
-	unsigned int interface, count, length, flags, attempts, retry, spin, queue, wait, entries, cancel, group, stride, stamp, quit;
+	unsigned int interface, count, length, flags, attempts, retry, spin, queue, frame_queue, wait, entries, cancel, group, stride, stamp, quit;
 	unsigned long long start, gap;
 	unsigned char to[6], from[6];
 	struct in_addr source, destination;
@@ -101,7 +101,7 @@ static void parse(int argc, char **argv)
 {
 	int letter;
 
-	while ((letter = getopt(argc, argv, "i:n:l:s:g:f:a:r:S:q:w:e:c:G:m:M:A:B:p:oh:t:Q:")) != -1) {
+	while ((letter = getopt(argc, argv, "i:n:l:s:g:f:a:r:S:q:u:w:e:c:G:m:M:A:B:p:oh:t:Q:")) != -1) {
 		unsigned char *mac = letter == 'm' ? option.to : option.from;
 		unsigned long long number = optarg ? strtoull(optarg, NULL, 0) : 0;
 
@@ -116,6 +116,7 @@ static void parse(int argc, char **argv)
 		case 'r': option.retry = number; break;
 		case 'S': option.spin = number; break;
 		case 'q': option.queue = number; break;
+		case 'u': option.frame_queue = number; break; /* of each frame, with KTX_FRAME_QUEUE */
 		case 'w': option.wait = number; break; /* ms without a completion */
 		case 'e': option.entries = number; break;
 		case 'c': option.cancel = number; break; /* ms after submission */
@@ -191,6 +192,7 @@ int main(int argc, char **argv)
 				.frame_offset = offset,
 				.frame_length = option.length,
 				.flags = option.flags | (option.stamp && given % option.stamp == 0 ? KTX_FRAME_STAMP : 0),
+				.queue = option.frame_queue,
 			};
 			given++;
 			__atomic_store_n(&header->submission_producer, given, __ATOMIC_RELEASE);
