@@ -101,6 +101,8 @@ static void answer_arp(const struct sk_buff *skb, struct net_device *dev)
 
 	if (skb_copy_bits(skb, 0, &arp, sizeof(arp)))
 		return;
+	if (arp.header.ar_hrd != htons(ARPHRD_ETHER) && arp.header.ar_hrd != htons(ARPHRD_IEEE802))
+		return;
 	if (arp.header.ar_op != htons(ARPOP_REQUEST) || arp.header.ar_pro != htons(ETH_P_IP) ||
 	    arp.header.ar_hln != ETH_ALEN || arp.header.ar_pln != 4)
 		return;
@@ -130,23 +132,32 @@ static struct packet_type arp_type = {
 
 /* ---- neighbour discovery, RFC 4861 ---- */
 
-/* The link address that a solicitation's options give as its sender's, or else the frame's own. */
-static const u8 *sender_link(const struct sk_buff *skb, int offset, u8 *buffer)
+/*
+ * Reads a solicitation's options: *link gets the link address that they give as its sender's, or else the frame's own.
+ * *given: they do. False: an option that is no option, or no link address at all.
+ */
+static bool read_options(const struct sk_buff *skb, int offset, u8 *link, bool *given)
 {
 	u8 option[2 + ETH_ALEN];
 
-	while (!skb_copy_bits(skb, offset, option, 2) && option[1]) {
-		if (option[0] == ND_OPT_SOURCE_LL_ADDR && option[1] == 1 &&
-		    !skb_copy_bits(skb, offset, option, sizeof(option))) {
-			memcpy(buffer, option + 2, ETH_ALEN);
-			return buffer;
+	*given = false;
+	while (!skb_copy_bits(skb, offset, option, 2)) {
+		if (!option[1] || offset + option[1] * 8 > (int)skb->len)
+			return false;
+		if (option[0] == ND_OPT_SOURCE_LL_ADDR && option[1] == 1 && !*given) {
+			if (skb_copy_bits(skb, offset, option, sizeof(option)))
+				return false;
+			memcpy(link, option + 2, ETH_ALEN);
+			*given = true;
 		}
 		offset += option[1] * 8;
 	}
+	if (*given)
+		return true;
 	if (krx_link_length(skb) < ETH_HLEN)
-		return NULL;
-	memcpy(buffer, eth_hdr(skb)->h_source, ETH_ALEN);
-	return buffer;
+		return false;
+	memcpy(link, eth_hdr(skb)->h_source, ETH_ALEN);
+	return true;
 }
 
 struct advertisement {
@@ -209,13 +220,15 @@ void krx_neighbour_solicited(struct net *net, struct sk_buff *skb, const struct 
 	const struct ipv6hdr *ip = ipv6_hdr(skb);
 	struct net_device *dev = skb->dev;
 	struct in6_addr everybody, source, target;
-	u8 buffer[ETH_ALEN];
-	const u8 *link;
-	bool probe;
+	u8 link[ETH_ALEN];
+	bool probe, given;
+	u32 word;
 
 	if (list_empty(&neighbours) || packet->transport < 0 || packet->fragment || dev->type != ARPHRD_ETHER)
 		return;
-	if (krx_icmp_type(packet->tuples[0].words[KRX_PORTS6]) != NDISC_NEIGHBOUR_SOLICITATION || ip->hop_limit != 255)
+	/* What a solicitation has to be, section 7.1.1. Its code is 0. */
+	word = packet->tuples[0].words[KRX_PORTS6];
+	if (word != krx_icmp_word(NDISC_NEIGHBOUR_SOLICITATION, 0, 0) || ip->hop_limit != 255)
 		return;
 	if (skb_copy_bits(skb, packet->transport + sizeof(struct icmp6hdr), &target, sizeof(target)))
 		return;
@@ -224,17 +237,20 @@ void krx_neighbour_solicited(struct net *net, struct sk_buff *skb, const struct 
 	if (!answers_for(dev, 6, &target, probe) || is_own6(dev, &target) || ipv6_addr_is_multicast(&target) ||
 	    !checksum_good(skb, packet))
 		return;
+	if (!read_options(skb, packet->transport + sizeof(struct icmp6hdr) + sizeof(target), link, &given))
+		return;
 	if (probe) {
 		/* ff02::1 and its link address */
 		static const u8 everybody_link[ETH_ALEN] = { 0x33, 0x33, 0, 0, 0, 1 };
 
+		/* Who has no address yet has none to be answered at, and asks the group of the one it wants. */
+		if (given || !ipv6_addr_is_solict_mult(&ip->daddr))
+			return;
 		ipv6_addr_set(&everybody, htonl(0xff020000), 0, 0, htonl(1));
 		advertise(dev, &target, &everybody, everybody_link, false);
 		return;
 	}
-	link = sender_link(skb, packet->transport + sizeof(struct icmp6hdr) + sizeof(target), buffer);
-	if (link)
-		advertise(dev, &target, &source, link, true);
+	advertise(dev, &target, &source, link, true);
 }
 
 /* ---- coming and going ---- */

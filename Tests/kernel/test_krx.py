@@ -507,6 +507,76 @@ def test_ping_of_an_ipv6_address_that_nobody_has(guest):
         assert "3 packets received, 0% packet loss" in guest.read("meanwhile"), guest.read("meanwhile")
 
 
+def solicitation(target, source=THERE6, destination=None, code=0, hops=255, options=None, good=True):
+    """A neighbour solicitation from the far end, RFC 4861 section 4.3; options are the sender's link address unless given."""
+    asked = packets.packed(target)
+    group = "ff02::1:ff%02x:%02x%02x" % tuple(asked[13:])
+    to = "33:33:ff:" + asked[13:].hex(":")
+    if options is None:
+        options = b"\x01\x01" + bytes.fromhex(FAR.replace(":", ""))
+    message = bytearray(packets.icmp6(source, destination or group, 135, code, bytes(4), asked + options))
+    message[2] ^= not good
+    return packets.ethernet(to, FAR, packets.ip6(source, destination or group, 58, bytes(message), hops))
+
+
+def advertisements(guest, frame):
+    """The neighbour advertisements that come back when the rule answers for fd09::99."""
+    script = Script()
+    capture = Capture(script)
+    added = capture.add(rule(1, CAPTURE, 6, destination="fd09::99/128", flags=RULE_NEIGHBOUR, interface_index=interface(guest, "near0")))
+    watcher = Capture(script, 1)
+    watcher.add(rule(1, CAPTURE, 6, protocol=58, icmp_type=136, interface_index=interface(guest, "tap0")))
+    script.send("tap0", frame)
+    script.call("sleep", 20)
+    look = watcher.look()
+    script.run(guest)
+    added.check()
+    return [seen.data for seen in watcher.records(look)]
+
+
+def test_solicitations_that_are_answered(guest):
+    """Sent to whoever asks; to everybody if who asks has no address yet."""
+    (said,) = advertisements(guest, solicitation("fd09::99"))
+    assert (said[8:24], said[24:40], said[7]) == (packets.packed("fd09::99"), packets.packed(THERE6), 255)
+    assert said[40:42] == b"\x88\0" and said[44] == 0x60 and said[48:64] == packets.packed("fd09::99")
+    assert said[64:].hex(":") == "02:01:" + NEAR
+    (said,) = advertisements(guest, solicitation("fd09::99", options=b""))
+    assert said[24:40] == packets.packed(THERE6)
+    (said,) = advertisements(guest, solicitation("fd09::99", source="::", options=b""))
+    assert said[24:40] == packets.packed("ff02::1") and said[44] == 0x20
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"code": 1}, {"hops": 254}, {"good": False}, {"options": bytes(8)}, {"options": b"\x01\x02" + bytes(6)},
+        {"source": "::"}, {"source": "::", "destination": "fd09::99", "options": b""},
+        {"source": "::", "destination": "ff02::1", "options": b""},
+    ],
+)  # fmt: skip
+def test_solicitations_that_are_none(guest, wrong):
+    """RFC 4861 section 7.1.1: what a solicitation must be is discarded when it is not."""
+    assert advertisements(guest, solicitation("fd09::99", **wrong)) == []
+
+
+@pytest.mark.parametrize("hardware,answered", [(1, True), (6, True), (15, False)])
+def test_arp_of_another_hardware(guest, hardware, answered):
+    """RFC 826: the hardware type is looked at first."""
+    request = struct.pack(">HHBBH", hardware, 0x0800, 6, 4, 1) + bytes.fromhex(FAR.replace(":", "")) + packets.packed(THERE)
+    request += bytes(6) + packets.packed("10.9.0.99")
+    script = Script()
+    added = Capture(script).add(rule(1, destination="10.9.0.99/32", flags=RULE_NEIGHBOUR, interface_index=interface(guest, "near0")))
+    for _ in range(20):
+        script.send("tap0", packets.ethernet("ff:ff:ff:ff:ff:ff", FAR, request, 0x0806))
+    script.call("sleep", 20)
+    count = "cat /sys/class/net/near0/statistics/tx_packets"
+    before = int(guest.run(count).check().out)
+    script.run(guest)
+    added.check()
+    # The system itself says something now and then.
+    assert (int(guest.run(count).check().out) - before >= 20) == answered
+
+
 SYN_ACK = packets.ethernet(
     "00:00:00:00:00:00", NEAR, packets.ip4("0.0.0.0", "0.0.0.0", 6, packets.tcp("0.0.0.0", "0.0.0.0", 0, 0, 5000, 0, 0x12))
 )
