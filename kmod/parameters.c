@@ -23,7 +23,7 @@ MODULE_PARM_DESC(burst_ceiling, "frames that leave back to back before the syste
 
 unsigned int ktrxer_memory_ceiling_kib = 64 << 10;
 module_param_named(memory_ceiling_kib, ktrxer_memory_ceiling_kib, uint, 0600);
-MODULE_PARM_DESC(memory_ceiling_kib, "memory that all files map together, and as much again for frames that wait, KiB");
+MODULE_PARM_DESC(memory_ceiling_kib, "memory that all files map together, and as much again for frames that wait or that rules keep, KiB");
 
 bool ktrxer_allow_management;
 module_param_named(allow_management, ktrxer_allow_management, bool, 0600);

@@ -36,8 +36,8 @@ void ktrxer_memory_uncharge(size_t bytes);
 u64 ktrxer_memory_used(void);
 
 /*
- * Memory of frames that wait, all together, bounded by the same ceiling once more. False: they hold all that they may.
- * Any context.
+ * Memory of frames that wait or that rules keep, all together, bounded by the same ceiling once more. False: they hold
+ * all that they may. Any context.
  */
 bool ktrxer_frame_hold(u32 length);
 void ktrxer_frame_release(u32 length);

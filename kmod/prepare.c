@@ -280,6 +280,6 @@ void *ktx_copy_frame(struct ktx *ktx, u32 offset, u32 length)
 		return ERR_PTR(-EMSGSIZE);
 	if (length > ktx->frame_bytes || offset > ktx->frame_bytes - length)
 		return ERR_PTR(-EFAULT);
-	copy = kmemdup(ktx->frames + offset, length, GFP_KERNEL);
+	copy = kmemdup(ktx->frames + offset, length, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	return copy ?: ERR_PTR(-ENOMEM);
 }

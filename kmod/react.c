@@ -7,6 +7,7 @@
 #include "krx.h"
 #include "ktx.h"
 #include "netns.h"
+#include "parameters.h"
 
 #include <linux/err.h>
 #include <linux/in.h>
@@ -16,6 +17,7 @@
 struct krx_reactor {
 	struct ktx *ktx;
 	u8 *frame;
+	bool held; /* its bytes count against memory_ceiling */
 	struct krx_reaction reaction;
 	struct krx_layout layout;
 	atomic_t left; /* matches to react to, where there is a limit */
@@ -45,6 +47,11 @@ struct krx_reactor *krx_reactor_new(const struct krx_reaction *reaction, const s
 		reactor->ktx = NULL;
 		goto failed;
 	}
+	/* Rules may keep as much as frames that wait may take, together with those. */
+	error = -ENOBUFS;
+	if (!ktrxer_frame_hold(reaction->frame_length))
+		goto failed;
+	reactor->held = true;
 	reactor->frame = ktx_copy_frame(reactor->ktx, reaction->frame_offset, reaction->frame_length);
 	if (IS_ERR(reactor->frame)) {
 		error = PTR_ERR(reactor->frame);
@@ -69,6 +76,8 @@ void krx_reactor_destroy(struct krx_reactor *reactor)
 		return;
 	if (reactor->ktx)
 		ktx_put(reactor->ktx);
+	if (reactor->held)
+		ktrxer_frame_release(reactor->reaction.frame_length);
 	kfree(reactor->frame);
 	kfree(reactor);
 }

@@ -14,7 +14,8 @@ struct sk_buff;
 
 /*
  * Takes the frame of a reaction, whose fields krx_check() has judged. ktrxer_config held; may sleep. ERR_PTR: -EBADF,
- * -EMSGSIZE, -EFAULT, -ENOMEM, or -EINVAL where the frame is not what its copies or flags need.
+ * -EMSGSIZE, -EFAULT, -ENOMEM, -ENOBUFS (memory_ceiling), or -EINVAL where the frame is not what its copies or flags
+ * need.
  */
 struct krx_reactor *krx_reactor_new(const struct krx_reaction *reaction, const struct ktrxer_net *kn);
 /* May sleep. NULL is allowed. */

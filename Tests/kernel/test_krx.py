@@ -675,6 +675,29 @@ def test_bad_reactions(guest):
     assert [each.result for each in answers] == [-result for result, _ in cases]
 
 
+def test_frames_of_rules_are_bounded(guest):
+    """What rules keep counts against the memory ceiling, and is given back with them."""
+    ceiling = "/sys/module/ktrxer/parameters/memory_ceiling_kib"
+    guest.run(f"echo 512 > {ceiling}").check()
+    try:
+        for _ in range(2):
+            script = Script()
+            capture = Capture(script, slots=8)
+            bound(script, guest, "near0", packets.ethernet(FAR, NEAR, packets.ip4(HERE, THERE, 17, bytes(1000))))
+            answers = [
+                capture.add(rule(number, protocol=17, destination_port=number, reaction=reaction(SLOT_FD, 0, 1000)))
+                for number in range(1, 301)
+            ]
+            script.run(guest)
+            # A frame of 1000 bytes counts as 2024: 259 of them, less what rules just gone have still to give back.
+            results = [each.result for each in answers]
+            kept = results.count(0)
+            assert 250 <= kept < 260 and results == [0] * kept + [-errno.ENOBUFS] * (300 - kept), results
+            guest.run("sleep 1")
+    finally:
+        guest.run(f"echo 65536 > {ceiling}").check()
+
+
 def test_sender_closed_before_its_rules(guest):
     """A rule keeps the memory of its sender, not its life: when the sender is closed the rule goes on and sends nothing."""
     script = Script()

@@ -459,7 +459,7 @@ struct krx_reaction {
  * than 256 rules that differ in interface, port ranges or nothing; EBADF, reaction.ktx is no bound /dev/ktx file of
  * this namespace; EMSGSIZE, EFAULT, its frame is too short or long, or reaches beyond the frame area; ENODEV, no such
  * interface, or the namespace is gone; EOPNOTSUPP, KRX_RULE_NEIGHBOUR on an interface without Ethernet addresses;
- * ENOMEM.
+ * ENOBUFS, memory_ceiling reached by frames that wait and those of reactions; ENOMEM.
  *
  * A rule covers the management if it could match TCP to port 22, 80 or 443 of an address that the device has when the
  * rule is added, from a port above 1023: what comes from lower ports answers a probe, and manages nothing. Rules with
