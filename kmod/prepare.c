@@ -256,6 +256,9 @@ struct sk_buff *ktx_reaction_alloc(struct ktx *ktx, unsigned int length)
 	struct net_device *dev;
 	struct sk_buff *skb = NULL;
 
+	/* While the sender is busy they gather, and nobody counts them: no more than may wait afterwards. */
+	if (READ_ONCE(ktx->reactions.qlen) >= KTX_MOST_REACTIONS)
+		return NULL;
 	rcu_read_lock();
 	/* A device whose pointer was seen here stays until the grace period has passed (unregister_netdevice). */
 	dev = READ_ONCE(ktx->dev);
