@@ -122,14 +122,16 @@ def _machine(kernel, initramfs, cards, memory, append):
 
 
 class QemuGuest(Guest):
-    """A running guest. `modules` are loaded with their dependencies before the first script."""
+    """A running guest. `modules` are loaded with their dependencies before the first script; `append` goes to the kernel's
+    command line."""
 
-    def __init__(self, root, kernel, cards=("e1000", "e1000"), modules=(), memory="256M"):
+    def __init__(self, root, kernel, cards=("e1000", "e1000"), modules=(), memory="256M", processors=1, append=""):
         super().__init__()
         initramfs = self.folder.with_suffix(".cpio")
         try:
             make_initramfs(root, kernel, [*BASE_MODULES, *SHARED_FOLDER_MODULES, *modules], initramfs)
-            command = _machine(kernel, initramfs, cards, memory, "BED=9p BED_WAIT=1")
+            command = _machine(kernel, initramfs, cards, memory, f"BED=9p BED_WAIT=1 {append}")
+            command += ["-smp", str(processors)]
             command += ["-virtfs", f"local,path={self.folder},mount_tag=bed,security_model=none"]
             self.start(command)
             self.run("true", timeout=120).check()
