@@ -69,14 +69,10 @@ static inline struct ktx_bind binding(const char *interface, unsigned int entrie
 	};
 }
 
-/* Binds an open file and maps it; -1 and errno if one of them fails. */
-static inline int sender_bind(struct sender *sender, int fd, const struct ktx_bind *bind)
+/* Maps a bound file anew, somewhere else. */
+static inline int sender_map(struct sender *sender)
 {
-	sender->fd = fd;
-	sender->bind = *bind;
-	if (ioctl(fd, KTX_IOC_BIND, &sender->bind))
-		return -1;
-	sender->map = mmap(NULL, sender->bind.map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	sender->map = mmap(NULL, sender->bind.map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, sender->fd, 0);
 	if (sender->map == MAP_FAILED)
 		return -1;
 	sender->header = (void *)(sender->map + sender->bind.header_offset);
@@ -84,6 +80,14 @@ static inline int sender_bind(struct sender *sender, int fd, const struct ktx_bi
 	sender->completions = (void *)(sender->map + sender->bind.completion_offset);
 	sender->frames = sender->map + sender->bind.frame_offset;
 	return 0;
+}
+
+/* Binds an open file and maps it; -1 and errno if one of them fails. */
+static inline int sender_bind(struct sender *sender, int fd, const struct ktx_bind *bind)
+{
+	sender->fd = fd;
+	sender->bind = *bind;
+	return ioctl(fd, KTX_IOC_BIND, &sender->bind) ? -1 : sender_map(sender);
 }
 
 static inline struct sender sender_open(const char *interface, unsigned int entries, unsigned int frame_bytes)
