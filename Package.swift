@@ -18,7 +18,10 @@ let package = Package(
     targets: [
         .target(
             name: "CKTRxer", exclude: ["start.c"],
-            cSettings: [.define("_GNU_SOURCE"), .unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+            cSettings: [
+                .define("_GNU_SOURCE"), .define("KTRXER_SIMULATION"), .headerSearchPath("../../kmod/uapi"),
+                .unsafeFlags(["-Wall", "-Wextra", "-Werror"]),
+            ]),
         .target(name: "KTRxerLite", dependencies: ["CKTRxer"], swiftSettings: swiftSettings),
         .executableTarget(
             name: "ktrxer-agent", dependencies: ["KTRxerLite", "CKTRxer"],

@@ -20,7 +20,7 @@ SWIFTC := swiftc -target $(SWIFT_TRIPLE) $(SWIFT_FLAGS) -enable-experimental-fea
 # Nothing unwinds: no tables for it.
 DEVICE_CFLAGS := $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -ffunction-sections -fdata-sections \
 	-fno-asynchronous-unwind-tables \
-	-ffile-prefix-map=$(CURDIR)=. -I Sources/CKTRxer/include -isystem $(OUT)/headers
+	-ffile-prefix-map=$(CURDIR)=. -I Sources/CKTRxer/include -I kmod/uapi -isystem $(OUT)/headers
 
 # Swift is compiled to LLVM's intermediate code, not optimised yet, so that calls.sed still sees each call, and the
 # toolchain's own linker makes machine code of both modules together. What no code refers to is left out, what is
@@ -38,7 +38,7 @@ LINK_FLAGS := -Wl,--no-dynamic-linker -Wl,--gc-sections,--icf=all,--build-id=non
 LITE_SOURCES := $(shell find Sources/KTRxerLite -name '*.swift' | LC_ALL=C sort)
 AGENT_SOURCES := $(shell find Sources/ktrxer-agent -name '*.swift' | LC_ALL=C sort)
 C_SOURCES := $(shell find Sources/CKTRxer -name '*.c' | LC_ALL=C sort)
-C_HEADERS := $(shell find Sources/CKTRxer -name '*.h' -o -name '*.modulemap')
+C_HEADERS := $(shell find Sources/CKTRxer -name '*.h' -o -name '*.modulemap') kmod/uapi/ktrxer_uapi.h
 C_OBJECTS := $(patsubst Sources/CKTRxer/%.c,$(OBJ)/%.o,$(C_SOURCES))
 
 # The C library that `make setup` builds for size; without it, the one of the compiler.

@@ -7,6 +7,7 @@ public enum SystemAction: UInt8, Sendable {
     case openPacketSocket, mapRings, setFilter, openPingSocket, openUDPSocket, openTCPSocket
     case send, receive, readRoutes, readNeighbours, readInterface, resolveName, openFile, writeFile
     case poll, reserveSourcePort, setSocketOption, resolveNeighbour
+    case openKernelDevice, bindKernelDevice, addRule
 
     public var text: StaticString {
         switch self {
@@ -28,6 +29,9 @@ public enum SystemAction: UInt8, Sendable {
         case .reserveSourcePort: "reserve a source port"
         case .setSocketOption: "set a socket option"
         case .resolveNeighbour: "have the kernel resolve the next hop"
+        case .openKernelDevice: "open /dev/ktx and /dev/krx"
+        case .bindKernelDevice: "set up the kernel module's rings"
+        case .addRule: "add a capture rule"
         }
     }
 }
@@ -75,6 +79,7 @@ public enum ProbeError: Error, Equatable, Sendable {
     public enum UnsupportedReason: UInt8, Sendable {
         case tcpTraceOverSockets, interfaceGoneForGood, linkType, loopback, pcapOverSockets
         case protocolOverTransport, familyOverTransport
+        case moduleMissing, moduleVersion
     }
 }
 
@@ -183,6 +188,10 @@ extension ProbeError.UnsupportedReason {
         case .pcapOverSockets:
             "the socket transport sees no frames to write; --pcap needs the packet transport"
         case .protocolOverTransport: "this transport does not carry this probe protocol"
+        case .moduleMissing:
+            "the kernel module is not loaded; load it (modprobe ktrxer), or use another transport"
+        case .moduleVersion:
+            "the kernel module is of another version; install the one that belongs to this program"
         case .familyOverTransport: "this transport does not carry this address family"
         }
     }

@@ -200,7 +200,7 @@ func errors(inJob lines: String) -> [String] {
         (" option tos 0x10", "f:4: 'tos' is '0x10', expected a whole number from 0 to 255"),
         (" option df yes", "f:4: 'df' is 'yes', expected 0 or 1"),
         (" option family 5", "f:4: 'family' is '5', expected any, 4 or 6"),
-        (" option transport raw", "f:4: 'transport' is 'raw', expected auto, packet or socket"),
+        (" option transport raw", "f:4: 'transport' is 'raw', expected auto, kernel, packet or socket"),
         (
             " option timeout 2min",
             "f:4: 'timeout' is '2min', expected a duration from 1ms to 1m, such as 200ms or 1.5s"

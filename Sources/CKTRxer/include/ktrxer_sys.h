@@ -12,7 +12,9 @@
 #ifndef KTRXER_SYS_H
 #define KTRXER_SYS_H
 
+#include "capi_state.h"
 #include "sys_clock.h"
+#include "sys_device.h"
 #include "sys_error.h"
 #include "sys_file.h"
 #include "sys_interface.h"

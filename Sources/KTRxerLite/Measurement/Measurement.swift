@@ -18,7 +18,7 @@ public enum MeasurementKind: UInt8, Sendable {
 public enum FamilyPreference: UInt8, Sendable { case any, ipv4, ipv6 }
 
 /// Which transport to use; `auto` takes the best that works here.
-public enum TransportPreference: UInt8, Sendable { case auto, packet, socket }
+public enum TransportPreference: UInt8, Sendable { case auto, packet, socket, kernel }
 
 /// Everything that can be asked of a measurement. Fields of other kinds are ignored. Times are ns.
 public struct MeasurementOptions: Sendable {

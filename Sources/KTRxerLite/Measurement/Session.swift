@@ -37,6 +37,7 @@ public final class Session {
     private var interface: ByteText
     private var stage = Stage.new
     private var route: Route?
+    private var kernelDevices: KernelDevices?
     /// Lent before the next hop is resolved, as the proof that this process may have one.
     private var packetSocket: BorrowedPacketSocket?
     private var packetShape: PacketShape?
@@ -67,7 +68,7 @@ public final class Session {
     private static let startDelayPerProbe: Int64 = 20_000
 
     /// - Parameters:
-    ///   - frames: sees the frames sent and captured; only the packet transport has them.
+    ///   - frames: sees the frames sent and captured; only transports of whole frames have them.
     public init(
         job: ByteText, target: ByteText, options: MeasurementOptions, pacer: Pacer, packetSockets: PacketSockets,
         frames: (any FrameObserver)?, observer: (any SessionObserver)?
@@ -206,10 +207,8 @@ public final class Session {
             if route.isLocal { throw .unsupported(.loopback) }
             if !route.linkType.hasFrameFormat { throw .unsupported(.linkType) }
             let flow = makeFlow(address)
-            let shape = packetShape(flow, route)
-            packetSocket = try packetSockets.borrow(for: shape)
-            packetShape = shape
             self.flow = flow
+            if !(try openKernelDevices()) { try borrowPacketSocket(flow, route) }
             self.route = route
             if route.needsResolution {
                 let resolution = NeighbourResolution(route: route)
@@ -224,8 +223,27 @@ public final class Session {
         }
     }
 
+    /// Opens the module's devices if they are wanted and there: the proof that this process may use them.
+    private func openKernelDevices() throws(ProbeError) -> Bool {
+        guard options.transport != .packet else { return false }
+        do throws(ProbeError) {
+            kernelDevices = try KernelDevices()
+            return true
+        } catch {
+            guard options.transport == .auto else { throw error }
+            return false
+        }
+    }
+
+    private func borrowPacketSocket(_ flow: Flow, _ route: Route) throws(ProbeError) {
+        let shape = packetShape(flow, route)
+        packetSocket = try packetSockets.borrow(for: shape)
+        packetShape = shape
+    }
+
     /// Opens at once where that takes no time, and otherwise waits for `open`.
     private func settle(_ route: Route, now: Int64) throws(ProbeError) {
+        if try openKernel(route, now: now) { return }
         if packetShape?.isMapped == true && packetSocket?.socket.shape == nil {
             stage = .ready(route)
         } else {
@@ -288,13 +306,7 @@ public final class Session {
     }
 
     private func packetShape(_ flow: Flow, _ route: Route) -> PacketShape {
-        let probes: Int
-        let burst: Int
-        switch options.kind {
-        case .ping: (probes, burst) = (options.count, options.gap < 1_000_000 ? options.count : 0)
-        case .train: (probes, burst) = (options.count, options.count)
-        case .trace: (probes, burst) = (Int(options.maxHops) * options.probesPerHop, options.rate > 1000 ? 32 : 0)
-        }
+        let (probes, burst) = extent(sparse: 0)
         return PacketShape(
             route: route, frameLength: ProbePacket.length(flow: flow) + route.linkHeaderLength, probes: probes,
             burst: burst)
@@ -309,9 +321,34 @@ public final class Session {
         } catch {
             guard options.transport == .auto && error.leavesSockets else { throw error }
             try openSocket(address, now: now)
-            return
+        }
+    }
+
+    /// Begins over the module's devices, if they are there; false: another transport has to do.
+    private func openKernel(_ route: Route, now: Int64) throws(ProbeError) -> Bool {
+        guard let kernelDevices, let flow else { return false }
+        let transport: KernelTransport
+        do throws(ProbeError) {
+            let (probes, burst) = extent(sparse: 32)
+            transport = try KernelTransport(
+                flow: flow, devices: kernelDevices, route: route, probeCount: probes, burst: burst, observer: frames)
+        } catch {
+            guard options.transport == .auto else { throw error }
+            try borrowPacketSocket(flow, route)
+            return false
         }
         begin(transport, now: now)
+        return true
+    }
+
+    /// How many probes there will be, and how many answers to them may arrive at once: `sparse` where probes are far
+    /// apart.
+    private func extent(sparse: Int) -> (probes: Int, burst: Int) {
+        switch options.kind {
+        case .ping: (options.count, options.gap < 1_000_000 ? options.count : sparse)
+        case .train: (options.count, options.count)
+        case .trace: (Int(options.maxHops) * options.probesPerHop, max(sparse, options.rate > 1000 ? 32 : 0))
+        }
     }
 
     private func openSocket(_ address: IPAddress, now: Int64) throws(ProbeError) {

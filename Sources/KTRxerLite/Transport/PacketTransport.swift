@@ -33,8 +33,7 @@ public final class PacketTransport: Transport {
         guard route.linkType != .loopback && !route.isLocal else { throw .unsupported(.loopback) }
         guard route.linkType.hasFrameFormat else { throw .unsupported(.linkType) }
         var flow = asked
-        if flow.sourcePort == 0 { flow.sourcePort = Self.randomSourcePort(flow.proto) }
-        let reservation = try Self.reserve(&flow, route: route)
+        let reservation = try SourcePort.choose(for: &flow, route: route)
         let length = ProbePacket.length(flow: flow)
         guard length <= route.mtu else {
             ktrxer_close(reservation)
@@ -59,34 +58,6 @@ public final class PacketTransport: Transport {
         // Nothing may stay marked in a ring that goes on to another measurement.
         sender.cancel(events: &events)
         ktrxer_close(reservedPort)
-    }
-
-    /// ICMP identifiers are any number; UDP and TCP ports lie above those that the kernel gives to programs
-    /// (net.ipv4.ip_local_port_range, by default up to 60999), with room for 256 TCP ports in a row.
-    private static func randomSourcePort(_ proto: ProbeProtocol) -> UInt16 {
-        var random = [UInt8](repeating: 0, count: 2)
-        random.withUnsafeMutableBytes { ktrxer_random($0.baseAddress, 2) }
-        let value = UInt16(random[0]) << 8 | UInt16(random[1])
-        return proto == .icmp ? max(1, value) : 61_000 + value % 4_000
-    }
-
-    /// Takes the UDP source port from the kernel, another one where it is in use.
-    private static func reserve(_ flow: inout Flow, route: Route) throws(ProbeError) -> Int32 {
-        guard flow.proto == .udp else { return -1 }
-        var setup = ktrxer_socket_setup()
-        setup.family = UInt32(route.source.family.rawValue)
-        setup.has_source = 1
-        setup.interface_index = UInt32(route.interfaceIndex)
-        withUnsafeMutableBytes(of: &setup.source) { route.source.store(in: $0) }
-        var name = ktrxer_socket_name()
-        var result: Int32 = 0
-        for _ in 0..<16 {
-            setup.source_port = UInt32(flow.sourcePort)
-            result = ktrxer_udp_reserve(&setup, &name)
-            if result >= 0 { return result }
-            flow.sourcePort = randomSourcePort(.udp)
-        }
-        throw .fromSystem(Int64(result), during: .reserveSourcePort)
     }
 
     // MARK: Transport

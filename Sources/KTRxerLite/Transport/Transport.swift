@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
 // The one protocol of the transports: probes with launch times go in, completions and answers come
-// out. Implementations: PacketTransport.swift (AF_PACKET), SocketTransport.swift (no privileges).
+// out. Implementations: KernelTransport.swift (the kernel module), PacketTransport.swift (AF_PACKET),
+// SocketTransport.swift (no privileges).
 
 /// Which transport carried a measurement; in every record.
 public enum TransportKind: UInt8, Sendable {
-    case packet, socket
+    case packet, socket, kernel
 
     public var name: StaticString {
         switch self {
         case .packet: "packet"
         case .socket: "socket"
+        case .kernel: "kernel"
         }
     }
 }

@@ -112,7 +112,7 @@ enum OptionTable {
                 form: .text("an interface name of 1 to 15 characters"))
         case .transport:
             OptionEntry(
-                name: "transport", letter: 0x54, kinds: .all, form: .words("auto, packet or socket"))
+                name: "transport", letter: 0x54, kinds: .all, form: .words("auto, kernel, packet or socket"))
         case .timeout:
             OptionEntry(
                 name: "timeout", letter: 0x57, kinds: .all,

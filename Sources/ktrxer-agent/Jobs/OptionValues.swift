@@ -179,6 +179,8 @@ extension OptionTable {
         case .transport:
             if word.equals("auto") {
                 options.transport = .auto
+            } else if word.equals("kernel") {
+                options.transport = .kernel
             } else if word.equals("packet") {
                 options.transport = .packet
             } else if word.equals("socket") {

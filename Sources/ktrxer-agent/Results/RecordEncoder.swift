@@ -74,6 +74,7 @@ enum RecordEncoder {
         }
         switch options.transport {
         case .auto: json.add("transport", literal: "auto")
+        case .kernel: json.add("transport", literal: "kernel")
         case .packet: json.add("transport", literal: "packet")
         case .socket: json.add("transport", literal: "socket")
         }
