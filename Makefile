@@ -21,8 +21,8 @@ setup-kernels: ## setup, and every other Debian kernel that the module is tried 
 	@Tests/beds/setup.sh kernels
 
 .PHONY: build
-build: $(OUT)/ktrxer-agent ## the static agent for TARGET (x86_64), in build/TARGET/
-	@ls -l $<
+build: $(OUT)/ktrxer-agent $(OUT)/libktrxer.a $(OUT)/examples/ping $(OUT)/examples/pair ## agent, C library and examples for TARGET (x86_64), in build/TARGET/
+	@ls -l $^
 
 .PHONY: run
 run: ## build the agent and run examples/first-run.conf in a small internet made of network namespaces

@@ -27,9 +27,15 @@ let package = Package(
             name: "ktrxer-agent", dependencies: ["KTRxerLite", "CKTRxer"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "KTRxerLiteTests", dependencies: ["KTRxerLite", "CKTRxer", "CNamespace"],
+            name: "KTRxerLiteTests", dependencies: ["KTRxerLite", "CKTRxer", "CNamespace", "CDevice"],
             resources: [.copy("Vectors")], swiftSettings: swiftSettings),
         .target(name: "CNamespace", path: "Tests/CNamespace", cSettings: [.define("_GNU_SOURCE")]),
+        .target(
+            name: "CDevice", dependencies: ["CKTRxer"], path: "Tests/CDevice",
+            cSettings: [
+                .define("_GNU_SOURCE"), .define("KTRXER_SIMULATION"), .headerSearchPath("../../kmod/uapi"),
+                .headerSearchPath("../../Sources/CKTRxer"), .unsafeFlags(["-Wall", "-Wextra", "-Werror"]),
+            ]),
         .testTarget(
             name: "AgentTests", dependencies: ["ktrxer-agent", "KTRxerLite", "CKTRxer"],
             swiftSettings: swiftSettings),

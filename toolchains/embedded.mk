@@ -63,6 +63,28 @@ $(OBJ)/agent.o: $(AGENT_SOURCES) $(OBJ)/KTRxerLite.o toolchains/calls.sed
 		-emit-irgen $(AGENT_SOURCES) -o $(@:.o=.ll)
 	$(IR_TO_OBJECT)
 
+# The C library: machine code for any linker, in which only what ktrxer.h declares has a name. Sections stay apart, so
+# that --gc-sections leaves the rest out of a program.
+LIBRARY_NAMES = sed -n 's/^[a-z].*\(ktrxer_[a-z_]*\)(.*/\1/p' Sources/CKTRxer/include/ktrxer.h
+
+$(OUT)/libktrxer.a: $(OBJ)/KTRxerLite.o $(filter-out $(OBJ)/start.o,$(C_OBJECTS)) $(OUT)/ktrxer.h
+	$(SWIFT_BIN)clang -target $(CLANG_TRIPLE) $(CLANG_FLAGS) -Oz -fPIC -ffunction-sections -fdata-sections \
+		-Wno-override-module -c -x ir $(<:.o=.ll) -o $(OBJ)/library-swift.o
+	$(SWIFT_BIN)ld.lld -r -o $(OBJ)/library.o $(OBJ)/library-swift.o $(filter-out $(OBJ)/start.o,$(C_OBJECTS))
+	$(LIBRARY_NAMES) > $(OBJ)/library-names
+	$(OBJCOPY) --strip-debug --keep-global-symbols=$(OBJ)/library-names $(OBJ)/library.o $(OBJ)/ktrxer.o
+	rm -f $@
+	$(AR) rcs $@ $(OBJ)/ktrxer.o
+
+$(OUT)/ktrxer.h: Sources/CKTRxer/include/ktrxer.h | $(OBJ)
+	cp $< $@
+
+$(OUT)/examples/%: examples/c/%.c $(OUT)/libktrxer.a
+	mkdir -p $(OUT)/examples
+	$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -ffunction-sections -static -Wl,--gc-sections \
+		-I $(OUT) $< $(OUT)/libktrxer.a -o $@
+	$(STRIP) $@
+
 $(OBJ)/%.o: Sources/CKTRxer/%.c $(C_HEADERS) $(OUT)/headers | $(OBJ)
 	$(CC) $(DEVICE_CFLAGS) -c $< -o $@
 

@@ -29,4 +29,22 @@ enum ktrxer_error_class {
 /* Takes a positive error number. */
 int32_t ktrxer_error_class(int32_t error);
 
+/* What the C API returns of its own, as -errno. */
+enum ktrxer_refusal {
+	KTRXER_REFUSE_AGAIN = 0, /* EAGAIN */
+	KTRXER_REFUSE_INVALID, /* EINVAL */
+	KTRXER_REFUSE_TOO_BIG, /* E2BIG */
+	KTRXER_REFUSE_TOO_LONG, /* EMSGSIZE */
+	KTRXER_REFUSE_PROTOCOL, /* EPROTO */
+	KTRXER_REFUSE_NO_ROUTE, /* ENETUNREACH */
+	KTRXER_REFUSE_NO_HOST, /* EHOSTUNREACH */
+	KTRXER_REFUSE_NO_DEVICE, /* ENODEV */
+	KTRXER_REFUSE_DOWN, /* ENETDOWN */
+	KTRXER_REFUSE_NO_ADDRESS, /* EADDRNOTAVAIL */
+	KTRXER_REFUSE_UNSUPPORTED, /* EOPNOTSUPP */
+};
+
+/* -errno for an enum ktrxer_refusal. */
+int32_t ktrxer_refuse(uint32_t refusal);
+
 #endif

@@ -13,8 +13,8 @@ final class KernelDevices {
         sender = ktrxer_sender_device()
         if sender >= 0 { capturer = ktrxer_capturer_device() }
         guard capturer >= 0 else {
+            // deinit closes the first.
             let result = sender < 0 ? sender : capturer
-            if sender >= 0 { ktrxer_device_close(sender) }
             if ktrxer_device_missing(result) != 0 { throw .unsupported(.moduleMissing) }
             if ktrxer_device_mismatch(result) != 0 { throw .unsupported(.moduleVersion) }
             throw .fromSystem(Int64(result), during: .openKernelDevice)

@@ -74,7 +74,8 @@ struct KernelSender {
         var bytes = frame.mutableBytes
         do throws(FrameError) {
             let start = try route.writeLinkHeader(into: &bytes)
-            let length = try start
+            let length =
+                try start
                 + ProbePacket.build(flow: flow, source: route.source, probe: probe, into: &bytes, at: start)
             var descriptor = ktrxer_descriptor()
             descriptor.launch_ns = UInt64(max(probe.launch, 0))
