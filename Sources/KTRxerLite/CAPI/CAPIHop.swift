@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The way to a target as ktrxer.h has it: finding it, writing the headers of frames that go it, and the rules for what
 // comes back.
+// Names are those of ktrxer.h.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
 import CKTRxer
 
 @c @implementation

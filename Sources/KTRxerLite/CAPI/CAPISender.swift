@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The senders of ktrxer.h, which is the contract. A sender cuts its frame area into buffers; what belongs to a buffer is
 // kept behind its frame, so that nothing is allocated.
+// Names are those of ktrxer.h.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
 import CKTRxer
 
 private let noBuffer = UInt32.max
