@@ -69,7 +69,7 @@ LIBRARY_NAMES = sed -n 's/^[a-z].*\(ktrxer_[a-z_]*\)(.*/\1/p' Sources/CKTRxer/in
 
 $(OUT)/libktrxer.a: $(OBJ)/KTRxerLite.o $(filter-out $(OBJ)/start.o,$(C_OBJECTS)) $(OUT)/ktrxer.h
 	$(SWIFT_BIN)clang -target $(CLANG_TRIPLE) $(CLANG_FLAGS) -Oz -fPIC -ffunction-sections -fdata-sections \
-		-Wno-override-module -c -x ir $(<:.o=.ll) -o $(OBJ)/library-swift.o
+		-Wno-override-module -c -x ir $(<:.o=.calls.ll) -o $(OBJ)/library-swift.o
 	$(SWIFT_BIN)ld.lld -r -o $(OBJ)/library.o $(OBJ)/library-swift.o $(filter-out $(OBJ)/start.o,$(C_OBJECTS))
 	$(LIBRARY_NAMES) > $(OBJ)/library-names
 	$(OBJCOPY) --strip-debug --keep-global-symbols=$(OBJ)/library-names $(OBJ)/library.o $(OBJ)/ktrxer.o

@@ -2,6 +2,7 @@
 // The capturers of ktrxer.h, its clock, and what it says of the module.
 // Names are those of ktrxer.h.
 // swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 import CKTRxer
 
 /// An open capturer behind its handle.

@@ -3,6 +3,7 @@
 // comes back.
 // Names are those of ktrxer.h.
 // swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 import CKTRxer
 
 @c @implementation

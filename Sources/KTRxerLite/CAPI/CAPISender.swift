@@ -3,6 +3,7 @@
 // kept behind its frame, so that nothing is allocated.
 // Names are those of ktrxer.h.
 // swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 import CKTRxer
 
 private let noBuffer = UInt32.max

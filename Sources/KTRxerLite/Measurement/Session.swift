@@ -321,7 +321,9 @@ public final class Session {
         } catch {
             guard options.transport == .auto && error.leavesSockets else { throw error }
             try openSocket(address, now: now)
+            return
         }
+        begin(transport, now: now)
     }
 
     /// Begins over the module's devices, if they are there; false: another transport has to do.
