@@ -17,6 +17,7 @@
 #include "sys_device.h"
 #include "sys_error.h"
 #include "sys_file.h"
+#include "sys_inspect.h"
 #include "sys_interface.h"
 #include "sys_message.h"
 #include "sys_neighbour.h"

@@ -9,6 +9,7 @@ enum Help {
         case .all: text.append(text: overview)
         case .run: text.append(text: run)
         case .check: text.append(text: check)
+        case .doctor: text.append(text: doctor)
         case .measure(let kind): measure(kind, into: &text)
         }
         return text
@@ -24,6 +25,7 @@ enum Help {
           ktrxer-agent run --once       run all jobs of a job file now
           ktrxer-agent run --due        run what is due since the last time (for cron)
           ktrxer-agent check FILE       say what is wrong with a job file
+          ktrxer-agent doctor           say what this device can do, and what stands in the way
           ktrxer-agent help COMMAND     the options of a command
           ktrxer-agent version
 
@@ -48,6 +50,14 @@ enum Help {
 
         Reads a job file and prints every error as FILE:LINE: what is wrong, what was expected.
         Exit status: 0 no errors, 2 errors, 66 the file cannot be read.
+
+        """
+
+    private static let doctor: StaticString = """
+        ktrxer-agent doctor [--json]
+
+        Looks at kernel module, permissions, timers, clocks and interfaces; sends nothing.
+        Exit status: 0 the kernel transport works, 1 it does not.
 
         """
 

@@ -7,6 +7,7 @@ enum Command {
     case run(RunOptions)
     /// Path of the job file.
     case check(file: ByteText)
+    case doctor(json: Bool)
     case version
     case help(HelpTopic)
 }
@@ -15,7 +16,7 @@ enum Command {
 enum HelpTopic: Equatable {
     case all
     case measure(MeasurementKind)
-    case run, check
+    case run, check, doctor
 }
 
 /// `ping`, `trace` or `train` from the command line.

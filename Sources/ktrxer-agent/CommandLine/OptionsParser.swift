@@ -32,6 +32,9 @@ struct OptionsParser {
         case .check:
             try parser.read(arguments, .check, "check")
             return try parser.check()
+        case .doctor:
+            try parser.read(arguments, .doctor, "doctor")
+            return try parser.doctor()
         case .all:
             let isVersion = name.equals("version") || name.equals("--version") || name.equals("-V")
             if arguments.count > (isVersion ? 1 : 2) {
@@ -52,6 +55,7 @@ struct OptionsParser {
         if name.equals("train") { return .measure(.train) }
         if name.equals("run") { return .run }
         if name.equals("check") { return .check }
+        if name.equals("doctor") { return .doctor }
         if name.equals("help") || name.equals("--help") || name.equals("-h") || name.equals("version")
             || name.equals("--version") || name.equals("-V")
         {
@@ -101,6 +105,12 @@ struct OptionsParser {
             throw Self.error("check takes one job file; remove ", quoting: operands[most])
         }
         return .check(file: path(operands.first ?? file))
+    }
+
+    private func doctor() throws(UsageError) -> Command {
+        if help { return .help(.doctor) }
+        if let operand = operands.first { throw Self.error("doctor takes no words; remove ", quoting: operand) }
+        return .doctor(json: adHoc.json)
     }
 
     private func path(_ path: ByteText) -> ByteText {
@@ -154,7 +164,7 @@ struct OptionsParser {
             return
         }
         switch CommandOption(rawValue: number) {
-        case .json: adHoc.json = true
+        case .json, .doctorJSON: adHoc.json = true
         case .once: once = true
         case .due: due = true
         case .maxPPS:

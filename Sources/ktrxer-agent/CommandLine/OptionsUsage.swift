@@ -59,6 +59,7 @@ extension OptionsParser {
         nearest.consider("train")
         nearest.consider("run")
         nearest.consider("check")
+        nearest.consider("doctor")
         nearest.consider("version")
         nearest.consider("help")
         var text = ByteText()

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: MIT
+// `ktrxer-agent doctor`: looks at what this device can do, and says what stands in the way. Sends nothing.
+import CKTRxer
+import KTRxerLite
+
+struct Doctor {
+    private var report: DoctorReport
+    private var kernelTransport = false
+
+    static func run(json: Bool) -> ExitStatus {
+        var doctor = Doctor(report: DoctorReport(isJSON: json, version: version))
+        guard Console.output(doctor.examine()) else { return .ioError }
+        return doctor.kernelTransport ? .ok : .noAnswer
+    }
+
+    /// The whole report.
+    mutating func examine() -> ByteText {
+        lookAtModule()
+        lookAtPermissions()
+        lookAtTimers()
+        lookAtSystem()
+        lookAtInterfaces()
+        return report.end(kernelTransport: kernelTransport)
+    }
+
+    init(report: DoctorReport) { self.report = report }
+
+    @inline(never)
+    private mutating func note(
+        _ name: StaticString, _ state: DoctorReport.State, _ text: ByteText, advice: StaticString = ""
+    ) {
+        report.add(name, state, text, number: 0, advice: advice)
+    }
+
+    @inline(never)
+    private mutating func note(
+        _ name: StaticString, _ number: Int64, _ state: DoctorReport.State = .good, advice: StaticString = ""
+    ) {
+        report.add(name, state, [], number: number, advice: advice)
+    }
+
+    @inline(never)
+    private mutating func note(
+        _ name: StaticString, _ flag: Bool, otherwise state: DoctorReport.State = .good, advice: StaticString = ""
+    ) {
+        note(name, flag ? .good : state, bytes(flag ? "yes" : "no"), advice: advice)
+    }
+
+    // MARK: The module
+
+    private mutating func lookAtModule() {
+        var kernel = ktrxer_kernel_name()
+        ktrxer_kernel_name(&kernel)
+        let release = withUnsafeBytes(of: kernel.release) { upToNUL($0) }
+        note("kernel", .good, release + [0x20] + withUnsafeBytes(of: kernel.machine) { upToNUL($0) })
+        var info = ktrxer_device_info()
+        let result = ktrxer_device_info(-1, &info)
+        if ktrxer_device_missing(result) != 0 {
+            let isThere = Self.isInstalled(release)
+            note(
+                "module", .bad, bytes(isThere ? "not loaded" : "not installed"),
+                advice: isThere ? "load it: modprobe ktrxer" : "install the kernel module, built for this kernel")
+        } else if result < 0 && ktrxer_device_mismatch(result) == 0 {
+            note("module", .bad, Self.error(result), advice: "run as root or with CAP_NET_RAW")
+        } else if result < 0 || info.abi != info.expected_abi {
+            note("module", .bad, bytes("another version"), advice: "install the module that belongs to this program")
+        } else {
+            note("module", .good, withUnsafeBytes(of: info.version) { upToNUL($0) })
+            note("rate_ceiling", Int64(info.rate_ceiling))
+            note("spin_ceiling_ns", Int64(info.most_spin_ns))
+            let capturer = ktrxer_capturer_device()
+            kernelTransport = capturer >= 0
+            if capturer >= 0 {
+                ktrxer_device_close(capturer)
+            } else {
+                note("krx", .bad, Self.error(capturer), advice: "/dev/krx cannot be opened although /dev/ktx can")
+            }
+        }
+    }
+
+    /// Where the ways of installing put the module for the kernel of that release.
+    private static func isInstalled(_ release: ByteText) -> Bool {
+        // Each ends with a NUL; what is compressed has the ending that the kernel's own modules have.
+        let places: StaticString = """
+            /ktrxer.ko\0/ktrxer.ko.xz\0/extra/ktrxer.ko\0/updates/ktrxer.ko\0/updates/ktrxer.ko.xz\0\
+            /updates/dkms/ktrxer.ko\0/updates/dkms/ktrxer.ko.xz\0
+            """
+        var path = bytes("/lib/modules/") + release
+        let start = path.count
+        for index in 0..<places.utf8CodeUnitCount {
+            path.append(byte: places.utf8Start[index])
+            guard places.utf8Start[index] == 0 else { continue }
+            if path.withUnsafeBytes({ ktrxer_file_exists($0.baseAddress?.assumingMemoryBound(to: CChar.self)) }) == 1 {
+                return true
+            }
+            path.removeLast(path.count - start)
+        }
+        return false
+    }
+
+    private mutating func lookAtPermissions() {
+        let capabilities = UInt32(bitPattern: ktrxer_capabilities())
+        let raw = capabilities & UInt32(KTRXER_CAPABILITY_NET_RAW) != 0
+        let admin = capabilities & UInt32(KTRXER_CAPABILITY_NET_ADMIN) != 0
+        note(
+            "net_raw", raw, otherwise: .bad, advice: "run as root or with CAP_NET_RAW, or use the socket transport")
+        note(
+            "net_admin", admin, otherwise: .note,
+            advice: "without CAP_NET_ADMIN the system itself resets what answers TCP probes")
+    }
+
+    // MARK: Time
+
+    private static let wakes = 50
+    private static let wakeGap: Int64 = 1_000_000
+    private static let watch: Int64 = 20_000_000
+
+    private mutating func lookAtTimers() {
+        let resolution = ktrxer_timer_resolution()
+        note(
+            "timer_resolution_ns", resolution, resolution == 1 ? .good : .bad,
+            advice: "the kernel has no high-resolution timers: launches come late by as much")
+        note("clocksource", .good, Self.line("/sys/devices/system/clocksource/clocksource0/current_clocksource\0"))
+        var lateness = [Int64](repeating: 0, count: Self.wakes)
+        for index in 0..<Self.wakes {
+            // In order, the least first.
+            let late = ktrxer_sleep_lateness(ktrxer_clock_monotonic() + Self.wakeGap)
+            var place = index
+            while place > 0 && lateness[place - 1] > late {
+                lateness[place] = lateness[place - 1]
+                place -= 1
+            }
+            lateness[place] = late
+        }
+        note("wake_late_median_ns", lateness[Self.wakes / 2])
+        note("wake_late_worst_ns", lateness[Self.wakes - 1])
+        // What keeps a program from running while it does not sleep: interrupts, other programs.
+        var last = ktrxer_clock_monotonic()
+        let end = last + Self.watch
+        var longest: Int64 = 0
+        while last < end {
+            let now = ktrxer_clock_monotonic()
+            longest = max(longest, now - last)
+            last = now
+        }
+        note("interruption_worst_ns", longest)
+        note(
+            "clock_synchronised", ktrxer_clock_synchronised() == 1, otherwise: .note,
+            advice: "times of day in records may be wrong; round-trip times are not concerned")
+    }
+
+    /// The lead that the module would take on an interface now: of a sender that sends nothing.
+    private static func lead(on interface: Int32) -> Int64? {
+        let device = ktrxer_sender_device()
+        guard device >= 0 else { return nil }
+        var setup = ktrxer_sender_setup()
+        setup.interface_index = UInt32(bitPattern: interface)
+        setup.submission_entries = 2
+        setup.completion_entries = 2
+        setup.frame_bytes = 1
+        setup.queue = UInt32(KTRXER_QUEUE_ANY)
+        var sender = ktrxer_sender()
+        guard ktrxer_sender_bind(&sender, device, &setup) >= 0 else { return nil }
+        var info = ktrxer_device_info()
+        let result = ktrxer_device_info(sender.descriptor, &info)
+        ktrxer_sender_close(&sender)
+        return result >= 0 ? Int64(info.timer_lead_ns) : nil
+    }
+
+    // MARK: The system
+
+    private mutating func lookAtSystem() {
+        let limit = Self.line("/proc/sys/net/ipv4/icmp_ratelimit\0")
+        note(
+            "icmp_ratelimit_ms", limit == [0x30] ? .good : .note, limit,
+            advice: "this host sends ICMP errors to one peer no more often than that")
+        let groups = Self.line("/proc/sys/net/ipv4/ping_group_range\0")
+        // "1 0" stands for nobody.
+        note(
+            "ping_group_range", groups.first == 0x31 && groups.last == 0x30 ? .note : .good, groups,
+            advice: "nobody may use the socket transport's ICMP (sysctl net.ipv4.ping_group_range)")
+        let server = Self.nameServer()
+        note(
+            "name_server", server.isEmpty ? .note : .good, server.isEmpty ? bytes("none") : server,
+            advice: "/etc/resolv.conf names none: only addresses can be targets")
+    }
+
+    /// The word after the first "nameserver" at the start of a line.
+    private static func nameServer() -> ByteText {
+        let file = read("/etc/resolv.conf\0", most: 4096)
+        var word = ByteText()
+        var isServer = false
+        for byte in file {
+            guard byte <= 0x20 else {
+                word.append(byte: byte)
+                continue
+            }
+            if isServer && !word.isEmpty { return word }
+            if !word.isEmpty { isServer = word.equals("nameserver") }
+            if byte == 0x0A { isServer = false }
+            word.removeAll()
+        }
+        return isServer ? word : []
+    }
+
+    // MARK: Interfaces
+
+    /// All that are up, by /proc/net/dev: the name of each line ends with a colon.
+    private mutating func lookAtInterfaces() {
+        var name = ByteText()
+        var isName = true
+        for byte in Self.read("/proc/net/dev\0", most: 65_536) {
+            if byte == 0x0A {
+                isName = true
+                name.removeAll()
+            } else if byte == 0x3A && isName {
+                isName = false
+                lookAt(name)
+            } else if isName && byte != 0x20 {
+                name.append(byte: byte)
+            }
+        }
+    }
+
+    private mutating func lookAt(_ name: ByteText) {
+        var found: NetworkInterface?
+        do throws(ProbeError) { found = try NetworkInterface.lookup(name: name) } catch {}
+        guard let interface = found, interface.linkType != .loopback, interface.isUp else { return }
+        report.beginInterface(name)
+        var card = ktrxer_card()
+        _ = (name + [0]).withUnsafeBytes { ktrxer_card($0.baseAddress?.assumingMemoryBound(to: CChar.self), &card) }
+        let driver = withUnsafeBytes(of: card.driver) { upToNUL($0) }
+        note("driver", .good, driver.isEmpty ? bytes("unknown") : driver)
+        note(
+            "link_type", interface.linkType == .unsupported ? .note : .good, bytes(interface.linkType.name),
+            advice: "only the socket transport can use it")
+        note("mtu", Int64(interface.mtu))
+        note("carrier", interface.isRunning, otherwise: .note, advice: "nothing can leave by it now")
+        if kernelTransport, let lead = Self.lead(on: interface.index) { note("timer_lead_ns", lead) }
+        // By bit of enum ktrxer_card_flag.
+        let names: InlineArray<8, StaticString> = [
+            "gro", "lro", "gso", "tso", "stamps_sent", "hardware_stamps_sent", "hardware_stamps_received",
+            "hardware_clock",
+        ]
+        for bit in 0..<8 {
+            let isSet = card.flags >> UInt32(bit) & 1 != 0
+            note(
+                names[bit], isSet && bit < 2 ? .note : .good, bytes(isSet ? "yes" : "no"),
+                advice: "packets that arrive together are merged, and stamped as one (ethtool -K)")
+        }
+    }
+
+    // MARK: Reading
+
+    private static func error(_ result: Int32) -> ByteText {
+        var text = ByteText()
+        text.append(cString: ktrxer_error_text(-result))
+        return text
+    }
+
+    /// The first line of a file; "unknown" if it cannot be read.
+    private static func line(_ path: StaticString) -> ByteText {
+        var line = ByteText()
+        for byte in read(path, most: 256) {
+            if byte == 0x0A { break }
+            line.append(byte: byte == 0x09 ? 0x20 : byte)
+        }
+        return line.isEmpty ? bytes("unknown") : line
+    }
+
+    /// What of a file fits; nothing if it cannot be read. `path` ends with a NUL.
+    private static func read(_ path: StaticString, most: Int) -> ByteText {
+        var content = ByteText(repeating: 0, count: most)
+        let length = content.withUnsafeMutableBytes {
+            ktrxer_file_read(
+                UnsafeRawPointer(path.utf8Start).assumingMemoryBound(to: CChar.self), $0.baseAddress, UInt32($0.count))
+        }
+        content.removeLast(most - max(0, Int(length)))
+        return content
+    }
+}
+
+private func bytes(_ text: StaticString) -> ByteText {
+    var bytes = ByteText()
+    bytes.append(text: text)
+    return bytes
+}
+
+/// A C string field, up to its NUL.
+private func upToNUL(_ field: UnsafeRawBufferPointer) -> ByteText {
+    var text = ByteText()
+    for byte in field {
+        if byte == 0 { break }
+        text.append(byte: byte)
+    }
+    return text
+}
