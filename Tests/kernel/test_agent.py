@@ -70,12 +70,13 @@ def test_ping(debug, home, family, protocol, port, answer):
     assert len(record.probes) == 5 and record.answered_count == 5, record
     for probe, fields in zip(record.probes, record.fields["probes"]):
         assert probe.answer == answer and probe.sender == SERVER[family], record
-        # One or another may have waited for a program to be paged in.
+        # One or another may have waited for a program to be paged in, or come to a turn of the host's scheduler.
         assert probe.rtt >= SERVER_RTT - TOLERANCE, record
-        assert 0 <= probe.slip < TOLERANCE and probe.duplicates == 0, record
+        assert probe.slip >= 0 and probe.duplicates == 0, record
         assert fields["attempts"] == 1, record
         assert fields["sent_source"] == "kernel" and fields["received_source"] == "kernel", record
     assert abs(record.rtt["median"] - SERVER_RTT) < TOLERANCE, record
+    assert record.statistics["slip_ns"]["median"] < TOLERANCE, record
 
 
 @every
@@ -100,22 +101,18 @@ def test_train(debug, home, family, protocol, port, answer, gap):
 @pytest.mark.parametrize("family", "46")
 def test_the_system_resets_no_connection_that_it_does_not_know(debug, home, family):
     """Without a firewall rule: answers to SYN probes are kept from it."""
+    count = "awk '/^Tcp:/ { n = $15 } END { print n }' /proc/net/snmp"
     resets = {}
     for transport in ("kernel", "packet"):
+        # What earlier SYNs have left at the server is sent again, draws a reset when nobody captures it, and is gone.
+        home.run("sleep 10").check()
         probe = f"ktrxer-agent ping -P tcp -p 80 -c 3 -i 100ms -T {transport} {SERVER[family]} --json"
-        capture = "tcpdump -Z root -nn -U --immediate-mode -i lan -w /tmp/reset.pcap tcp"
-        # Once the measurement is over, a SYN+ACK that the server sends again, after a second, does draw a reset.
-        out = home.run(f"{capture} & sleep 1; {probe}; sleep 0.3; kill $!; wait").out
-        (record,) = records(out)
+        before, record, after = home.run(f"{count}; {probe}; {count}").check().out.splitlines()
+        (record,) = records(record)
         assert record.transport == transport and record.answered_count == 3, record
-        lines = home.run("tcpdump -Z root -nn -r /tmp/reset.pcap").check().out.splitlines()
-        # Each SYN has its own port, one after the other.
-        own = [f".{record.fields['source_port'] + number}" for number in range(3)]
-        opened = [line for line in lines if "Flags [S.]" in line and any(f"{port}: " in line for port in own)]
-        resets[transport] = sum("Flags [R]" in line and any(f"{port} > " in line for port in own) for line in lines)
-        # What comes in passes tcpdump before anything else; our own SYNs pass it by.
-        assert len(opened) == 3, lines
-    # The packet transport shows that the system would.
+        assert {probe.answer for probe in record.probes} == {"tcp_open"}, record
+        resets[transport] = int(after) - int(before)
+    # The packet transport shows that the system would, and that they are counted.
     assert resets == {"kernel": 0, "packet": 3}
 
 
@@ -157,11 +154,26 @@ def test_the_interface_goes_away(debug, home):
     """Probes that have not left say so, and the agent ends in time."""
     home.run("/bin/ip link add gone0 type dummy; /bin/ip addr add 203.0.113.1/24 dev gone0; /bin/ip link set gone0 up").check()
     seen = home.run(
-        "(sleep 1; /bin/ip link del gone0) & exec ktrxer-agent ping -T kernel -c 6 -i 400ms -I gone0 203.0.113.255 --json; true"
+        "(sleep 1; /bin/ip link del gone0) & exec ktrxer-agent ping -T kernel -c 20 -i 1s -I gone0 203.0.113.255 --json; true"
     )
     (record,) = records(seen.out)
     failures = [probe.failure for probe in record.probes if probe.failure]
     assert failures, record
+
+
+def test_doctor(debug, home):
+    """It finds the module, and what the timer's lead is; without permission it says what is missing."""
+    seen = home.run("exec ktrxer-agent doctor").check(0)
+    assert "The kernel transport works." in seen.out and not re.search("^!", seen.out, re.M), seen
+    (found,) = home.run("exec ktrxer-agent doctor --json").check(0).json()
+    version = re.search(r'KTRXER_VERSION "(.*)"', "".join(path.read_text() for path in (ROOT / "kmod").glob("*.h")))[1]
+    assert found["kernel_transport"] is True and found["findings"]["module"]["value"] == version, found
+    interface = {interface["name"]: interface["findings"] for interface in found["interfaces"]}["lan"]
+    assert interface["link_type"]["value"] == "ethernet" and interface["driver"]["value"] == "veth", found
+    assert 0 < interface["timer_lead_ns"]["value"] < 1_000_000, found
+    seen = home.run("exec setpriv --bounding-set=-net_raw --inh-caps=-net_raw ktrxer-agent doctor")
+    if "setpriv: " not in seen.err:
+        assert seen.status == 1 and "CAP_NET_RAW" in seen.out, seen
 
 
 class TestC:
@@ -176,9 +188,9 @@ class TestC:
     def test_ping(self, debug, home, family):
         lines = home.run(f"/bed/ping {SERVER[family]}").check().out.splitlines()
         assert [line.split(":")[0] for line in lines] == list("01234"), lines
-        for line in lines:
-            rtt, late = re.fullmatch(r"\d: ([\d.]+) ms, left ([\d.]+) us late", line).groups()
-            assert float(rtt) * 1e6 > SERVER_RTT - TOLERANCE and float(late) * 1e3 < TOLERANCE, lines
+        shown = [re.fullmatch(r"\d: ([\d.]+) ms, left ([\d.]+) us late", line).groups() for line in lines]
+        rtts, late = [sorted(map(float, column)) for column in zip(*shown)]
+        assert abs(rtts[2] * 1e6 - SERVER_RTT) < TOLERANCE and 0 <= late[2] * 1e3 < TOLERANCE, lines
 
     def test_pair(self, debug, home):
         """Behind a link of 10 Mbit/s, two packets of 1,034 bytes are 827 us apart."""

@@ -278,3 +278,13 @@ class TestInterfaceGone:
             if not record.answered_count:
                 assert record.error in ("no_route", "route_refused", "interface_down", "no_interface"), record
         assert int(virtual.read(f"{name}.fds")) < 16
+
+
+def test_without_the_kernel_module(bed):
+    """One line that says what to do; auto goes on with the next transport, and the doctor says so."""
+    seen = bed.agent(f"ping -T kernel -c 1 {SERVER4}").check(69)
+    assert "modprobe ktrxer" in seen.err and seen.err.count("\n") == 1, seen
+    (record,) = bed.agent(f"ping -c 1 {SERVER4} --json").check().json()
+    assert record["transport"] == "packet", record
+    seen = bed.agent("doctor").check(1)
+    assert "not installed" in seen.out and "The kernel transport does not work." in seen.out, seen
