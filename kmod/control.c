@@ -170,6 +170,7 @@ static int change(struct krx *krx, struct krx_entry *entry, const struct krx_rul
 	}
 	if (old)
 		detach(krx, old);
+	krx_hooks_look(krx->kn);
 	return 0;
 }
 

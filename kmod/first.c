@@ -2,7 +2,8 @@
 /*
  * The hook's registration, and that it stays the first. Of hooks with the same priority the kernel puts the one that
  * registers last in front. Whoever comes to stand before us is noticed when a module was loaded, by the next packet
- * that reaches us, and by a look every few seconds; then the hook is registered anew, which puts it first again.
+ * that reaches us, when rules change, and by a look every second; then the hook is registered anew, which puts it first
+ * again.
  */
 #include "krx.h"
 
@@ -19,7 +20,7 @@
 #include <linux/slab.h>
 
 /* A look without occasion. */
-#define CHECK_INTERVAL (5 * HZ)
+#define CHECK_INTERVAL HZ
 /* Pause after a move; doubles with each until there was peace for a minute, so that two of our kind do not fight. */
 #define LEAST_PAUSE max(HZ / 20, 1)
 #define MOST_PAUSE (600 * HZ)
@@ -120,6 +121,16 @@ void krx_hook_overtaken(struct krx_hooks *hooks)
 	if (READ_ONCE(hooks->pending) || xchg(&hooks->pending, true))
 		return;
 	mod_delayed_work(krx_work, &hooks->check, 0);
+}
+
+void krx_hooks_look(const struct ktrxer_net *kn)
+{
+	struct krx_hooks *hooks = kn->hooks;
+
+	/* Which hook of a pair is the one may change at any time: the check looks again. */
+	if (hooks && (!is_first(&hooks->hooks4[READ_ONCE(hooks->active4)]) ||
+		      !is_first(&hooks->hooks6[READ_ONCE(hooks->active6)])))
+		krx_hook_overtaken(hooks);
 }
 
 /* A module that was just loaded may have put a hook before ours. */

@@ -99,6 +99,8 @@ enum krx_stamp_source krx_arrival(const struct sk_buff *skb, u64 *realtime, u64 
 int krx_hooks_join(struct krx *krx);
 /* The opposite. The caller waits for readers before it frees the file. */
 void krx_hooks_leave(struct krx *krx);
+/* On an occasion: if somebody has come to stand before the hook, has it put first again. */
+void krx_hooks_look(const struct ktrxer_net *kn);
 /* Packets that passed the hook, and how often it was put first again. */
 u64 krx_hooks_packets(const struct ktrxer_net *kn);
 u64 krx_hooks_moves(const struct ktrxer_net *kn);

@@ -73,3 +73,28 @@ def test_two_that_want_to_be_first_do_not_fight(guest):
         assert 3 <= statistics.hook_moves <= 15
     finally:
         guest.run("rmmod rival").check()
+
+
+def test_rival_that_no_packet_shows(guest):
+    """Somebody who registers without a module being loaded, on a link where no packet comes, stands in front for a second
+    at most."""
+    from kbed import built_module
+
+    guest.run(f"insmod {guest.put(built_module(RIVAL, guest.kind))} late=1").check()
+    try:
+        script = Script()
+        capture = Capture(script, slots=64, slot_bytes=128)
+        added = capture.add(rule(1, protocol=17, destination_port=5999))
+        quiet = script.call("sleep", 2600)
+        for _ in range(5):
+            script.send("tap0", FRAME)
+        script.call("sleep", 20)
+        look, statistics = capture.look(), capture.statistics()
+        script.run(guest, meanwhile="sleep 1; echo 1 > /sys/module/rival/parameters/late")
+        added.check()
+        quiet.check()
+        assert len(capture.records(look)) == 5
+        assert Statistics.from_buffer_copy(statistics.data).hook_moves == 1
+        assert int(guest.run("cat /sys/module/rival/parameters/seen").check().out) == 5
+    finally:
+        guest.run("rmmod rival").check()

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Wants to be the first in NF_INET_PRE_ROUTING as well: registers at the lowest priority, and throws away all UDP to
- * port 5999 that it sees. With `again` it registers anew every so many ms, as a second module of kTRxer's kind would.
+ * port 5999 that it sees. With `again` it registers anew every so many ms, as a second module of kTRxer's kind would. With
+ * `late` it registers when that parameter is written to for the first time, long after it was loaded.
  */
 #include <linux/limits.h>
 #include <linux/module.h>
@@ -52,10 +53,38 @@ static void fight(struct work_struct *work)
 	schedule_delayed_work(&next, msecs_to_jiffies(again));
 }
 
+static bool late;
+static bool registered;
+
+static int set_late(const char *value, const struct kernel_param *parameter)
+{
+	int result;
+
+	if (!late) {
+		late = true;
+		return 0;
+	}
+	if (registered)
+		return -EBUSY;
+	result = nf_register_net_hook(&init_net, &hook);
+	registered = !result;
+	return result;
+}
+
+static const struct kernel_param_ops late_operations = {
+	.set = set_late,
+	.get = param_get_bool,
+};
+module_param_cb(late, &late_operations, &late, 0600);
+
 static int __init rival_init(void)
 {
-	int result = nf_register_net_hook(&init_net, &hook);
+	int result;
 
+	if (late)
+		return 0;
+	result = nf_register_net_hook(&init_net, &hook);
+	registered = !result;
 	if (!result && again)
 		schedule_delayed_work(&next, msecs_to_jiffies(again));
 	return result;
@@ -64,7 +93,8 @@ static int __init rival_init(void)
 static void __exit rival_exit(void)
 {
 	cancel_delayed_work_sync(&next);
-	nf_unregister_net_hook(&init_net, &hook);
+	if (registered)
+		nf_unregister_net_hook(&init_net, &hook);
 }
 
 module_init(rival_init);
