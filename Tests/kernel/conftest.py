@@ -2,6 +2,7 @@
 """Fixtures: guests with the module loaded, made once for the tests of a file; and the judge, after every test.
 
 debug   the debug kernel with ktrxer.ko in it
+every   both in turn: the debug kernel, then each of the real ones
 real    each Debian kernel that is here in turn (or those of KTRXER_KERNELS, say "6.1 6.12"), with ktrxer.ko in it
 
 A test fails when the kernel of a guest that it used has reported anything while it ran, and the last test of a file when
@@ -28,7 +29,8 @@ def guest_root(tmp_path_factory):
 
 
 def with_module(kind, root):
-    with kbed.started(kind, root) as guest:
+    keywords = {} if kind == "uml" else {"cards": ("e1000", "virtio-net-pci"), "modules": ("veth",)}
+    with kbed.started(kind, root, **keywords) as guest:
         module = guest.load()
         yield guest
         guest.begin()
@@ -48,14 +50,20 @@ def real(request, guest_root):
     yield from with_module(request.param, guest_root)
 
 
+@pytest.fixture(scope="module")
+def every(request, guest_root):
+    yield from with_module(request.param, guest_root)
+
+
 def pytest_generate_tests(metafunc):
-    if "real" in metafunc.fixturenames:
+    for name in {"real", "every"}.intersection(metafunc.fixturenames):
         wanted = os.environ.get("KTRXER_KERNELS", "").split()
         here = [kind for kind in kbed.available_kinds() if kind != "uml"]
         absent = [kind for kind in wanted if kind not in here]
         if absent:
             raise pytest.UsageError(f"KTRXER_KERNELS names what is not here: {' '.join(absent)}; run: make setup-kernels")
-        metafunc.parametrize("real", wanted or here, indirect=True, scope="module")
+        kinds = wanted or here
+        metafunc.parametrize(name, kinds if name == "real" else ["uml", *kinds], indirect=True, scope="module")
 
 
 @pytest.hookimpl(hookwrapper=True)
