@@ -63,11 +63,11 @@ bench-kernel: build ## figures of the kernel module beside other ways to send, i
 	@Tests/kernel/figures.sh
 
 .PHONY: lint
-lint: ## formatting and style of the sources, kernel style and sparse for the module, and the manual pages
+lint: ## formatting and style of the sources, kernel style and sparse for the module, manual pages and their examples
 	swift format lint --strict --recursive Sources Tests Package.swift
 	@command -v mandoc >/dev/null || { echo "lint: no mandoc here; run: make setup" >&2; exit 69; }
-	mandoc -T lint -W warning docs/man/ktrxer-agent.8 $$(grep -L '^\.so ' docs/man/man3/*.3)
-	@for name in $$($(LIBRARY_NAMES)); do test -f docs/man/man3/$$name.3 || { echo "lint: no manual page for $$name" >&2; exit 1; }; done
+	mandoc -T lint -W warning docs/man/ktrxer-agent.8 $$(grep -L '^\.so ' docs/man/man3/*.3) docs/man/man4/*.4
+	@Tests/documentation/check.py
 	@Tests/kernel/lint.sh
 
 .PHONY: clean

@@ -4,7 +4,8 @@
  *
  * It drives the kernel module ktrxer: a sender (struct ktrxer_tx, /dev/ktx) hands whole frames to an interface's
  * driver at their launch times, a capturer (struct ktrxer_rx, /dev/krx) takes packets by rules before anything else
- * on the system sees them. There is nothing to fall back on: without the module, opening returns -ENOENT or -ENXIO.
+ * on the system sees them. There is nothing to fall back on: without the module, opening returns -ENOENT (-ENXIO or
+ * -ENODEV where a device node was left behind).
  *
  *	struct ktrxer_tx tx;
  *	struct ktrxer_probe probe;
@@ -26,6 +27,8 @@
  * Functions return 0 or a number of their own on success, and -errno on failure; errno is not touched. The structures
  * are the caller's, and their bytes may not be moved while open. Between opening and closing nothing allocates memory,
  * ktrxer_hop_find() excepted. One thread at a time may use a handle; different handles are independent of each other.
+ * A handle whose opening failed may be closed, and one may be closed twice; nothing else may be done with one that is
+ * not open. Pointers may be NULL only where it says so.
  *
  * Integers are in host byte order, addresses are bytes as on the wire (IPv4: the first 4 of 16), times are ns of
  * CLOCK_MONOTONIC unless a name says otherwise. A `reserved` field must be 0. Structures for the caller to fill in are
@@ -51,20 +54,25 @@ struct ktrxer_tx {
 
 /* How ktrxer_tx_open() shall set a sender up. Zeros, or no options at all, choose what is right for most. */
 struct ktrxer_tx_options {
-	uint32_t frames; /* buffers; a power of two, 2 to 65,536 as the module allows; 0: 256 */
-	uint32_t frame_bytes; /* of each, link header included; 0: what the link can carry, at most 2032 */
+	uint32_t frames; /* buffers; a power of two, 2 to ktrxer_module.most_frames; 0: 256 */
+	/*
+	 * Of each, link header included, at most 1 MiB; 0: the MTU, but at most 2000, and 32. Rounded up, with 16 bytes
+	 * for the library, to multiples of 64; all together at most ktrxer_module.most_frame_bytes.
+	 */
+	uint32_t frame_bytes;
 	uint32_t flags; /* KTRXER_TX_… */
 	uint32_t queue; /* with KTRXER_TX_QUEUE: transmit queue of the device, from 0 */
 	uint32_t attempts; /* how often a frame is offered to a busy device, 1 to 255; 0: 16 */
-	uint32_t retry_ns; /* before the second attempt, doubles up to 32 times; 0: 20,000 */
-	uint32_t spin_ns; /* longest spin before a launch; 0: the module's ceiling */
+	uint32_t retry_ns; /* before the second attempt, doubles up to 32 times; 0: 20,000; at most 1 s */
+	uint32_t spin_ns; /* longest spin before a launch; 0, or above it: the module's ceiling */
 	uint32_t reserved;
 };
 
 #define KTRXER_TX_QUEUE (1U << 0) /* all frames leave by `queue` */
 /*
- * Frames of more than 256 bytes go to devices that can gather by reference instead of being copied. Their buffers come
- * back only when the device has let go of them, which a slow one may put off.
+ * Frames of more than 256 bytes go to devices that can gather by reference instead of being copied. Their buffers can
+ * be had again only when the device has let go of all such frames, which a slow one may put off, and which no waiting
+ * tells of.
  */
 #define KTRXER_TX_BY_REFERENCE (1U << 1)
 
@@ -82,10 +90,15 @@ struct ktrxer_probe {
 	uint32_t reserved2;
 };
 
-#define KTRXER_FRAME_DROP_LATE (1U << 0) /* do not send after the launch time: completes as KTRXER_LATE */
+/* Do not send more than 20 us after the launch time: completes as KTRXER_LATE. */
+#define KTRXER_FRAME_DROP_LATE (1U << 0)
 #define KTRXER_FRAME_COPY (1U << 1) /* copy, whatever the length, the device and the options */
 #define KTRXER_FRAME_QUEUE (1U << 2) /* leave by `queue` */
-#define KTRXER_FRAME_STAMP (1U << 3) /* ask the device for a hardware timestamp */
+/*
+ * Ask the device for a hardware timestamp. The completion waits for it, and those behind it do, for 20 ms at most. That
+ * the device stamps at all is for the administrator to see to (SIOCSHWTSTAMP).
+ */
+#define KTRXER_FRAME_STAMP (1U << 3)
 
 /* ktrxer_completion.status; ktrxer_status_error() makes an errno of it. */
 enum ktrxer_status {
@@ -99,7 +112,7 @@ enum ktrxer_status {
 	KTRXER_NO_MEMORY = 7, /* [ENOMEM] */
 	KTRXER_BAD_LENGTH = 8, /* shorter than the link header, or longer than the link carries [EMSGSIZE] */
 	KTRXER_BAD_FRAME = 9, /* reaches beyond the frame area [EFAULT] */
-	KTRXER_BAD_FLAGS = 10, /* unknown flag, reserved field, or launch time above 2^63 [EINVAL] */
+	KTRXER_BAD_FLAGS = 10, /* unknown flag, `queue` without its flag, or launch time above 2^63 [EINVAL] */
 	KTRXER_BAD_QUEUE = 11, /* no such queue [ENXIO] */
 	KTRXER_DROPPED = 12, /* a virtual device took the frame and threw it away [ECOMM] */
 };
@@ -126,15 +139,15 @@ struct ktrxer_completion {
 struct ktrxer_tx_statistics {
 	uint64_t submitted;
 	uint64_t sent; /* reactions included */
-	uint64_t failed;
+	uint64_t failed; /* completed otherwise */
 	uint64_t bytes; /* of frames sent */
 	uint64_t retries; /* attempts that a busy device refused */
 	uint64_t timer_wakes;
 	uint64_t spin_ns; /* spent waiting for an instant */
 	uint64_t held_back; /* launches put off by the module's rate ceiling */
-	uint64_t reactions;
-	uint64_t reactions_lost;
-	uint64_t completions_lost; /* of reactions only */
+	uint64_t reactions; /* sent for rules */
+	uint64_t reactions_lost; /* not sent: too many at once, no memory, or the device would not */
+	uint64_t completions_lost; /* of reactions only: their completions had no room */
 	uint32_t lead_ns; /* how much before a launch the timer is set */
 	uint32_t lateness_ns; /* of the timer: last, least, most */
 	uint32_t lateness_least_ns;
@@ -142,7 +155,7 @@ struct ktrxer_tx_statistics {
 	uint64_t reserved[4];
 };
 
-/* What the interface is, as the module found it. */
+/* What the interface was when the sender was opened. */
 struct ktrxer_link {
 	uint32_t link_type; /* ARPHRD_…, linux/if_arp.h */
 	uint32_t link_header; /* bytes before the network header */
@@ -158,9 +171,11 @@ struct ktrxer_link {
 
 /*
  * Opens a sender on the interface of that name. `options` may be NULL.
- * -ENOENT, -ENXIO: the module is not loaded (modprobe ktrxer); -EACCES, -EPERM: no CAP_NET_RAW; -EPROTO: the module's
- * interface is of another version than this library; -ENODEV: no such interface; -EOPNOTSUPP: a link that takes no
- * frames (loopback), or no such queue; -EINVAL, -E2BIG: an option out of its range; -ENOMEM, -ENOBUFS: no memory.
+ * -ENOENT, -ENXIO: the module is not loaded (modprobe ktrxer); -EACCES: the device node is for others (root, at
+ * first); -EPERM: no CAP_NET_RAW; -EPROTO: the module's interface is of another version than this library; -ENODEV: no
+ * such interface, or a device node without its module; -EOPNOTSUPP: a link that takes no frames (loopback), or no such
+ * queue; -EINVAL: a flag or reserved field, a number of frames that is no power of two, attempts or retry_ns out of
+ * range; -E2BIG: frames or frame_bytes too large; -ENOMEM: no memory; -ENOBUFS: the module's memory ceiling.
  */
 int32_t ktrxer_tx_open(struct ktrxer_tx *tx, const char *interface, const struct ktrxer_tx_options *options);
 /* Closes. Frames that have not left are not sent any more. */
@@ -172,35 +187,46 @@ int32_t ktrxer_tx_descriptor(const struct ktrxer_tx *tx);
 
 /*
  * Gets a free frame buffer: fills in `bytes` and `capacity`, and zeroes the rest. The bytes are what the buffer had in
- * it. 0; -EAGAIN: all buffers are queued, on their way or have completions that were not seen.
+ * it. 0; -EAGAIN: the caller has all buffers, or they are queued, on their way, have completions that were not seen, or
+ * may still be read by the device (KTRXER_TX_BY_REFERENCE).
  */
 int32_t ktrxer_tx_get(struct ktrxer_tx *tx, struct ktrxer_probe *probe);
-/* Gives a buffer back that is not to be sent. 0; -EINVAL: not one of ktrxer_tx_get(). */
+/* Gives a buffer back that is not to be sent. 0; -EINVAL: not one that the caller has from ktrxer_tx_get(). */
 int32_t ktrxer_tx_put(struct ktrxer_tx *tx, const struct ktrxer_probe *probe);
 /*
- * Puts the frame on the list of those to be submitted. From here on the buffer is the library's.
- * 0; -EINVAL: not a buffer of ktrxer_tx_get(), or a reserved field; -EMSGSIZE: length above capacity.
+ * Puts the frame on the list of those to be submitted. From here on the buffer is the library's, until the completion
+ * is seen. What else is wrong with a frame, its completion tells.
+ * 0; -EINVAL: not a buffer that the caller has from ktrxer_tx_get(), or a reserved field; -EMSGSIZE: length above
+ * capacity. After an error the buffer is the caller's still.
  */
 int32_t ktrxer_tx_queue(struct ktrxer_tx *tx, const struct ktrxer_probe *probe);
 /*
- * Hands the list to the kernel. Frames without a launch time leave back to back before this returns.
- * How many it took; the rest, which is only there when completions are not seen, can be submitted again.
- * -EAGAIN: none could be taken.
+ * Hands the list to the kernel. Frames without a launch time leave back to back before this returns, but for those
+ * that a busy device or the module's rate ceiling puts off.
+ * How many it took. Fewer than there are: completions of reactions that were not seen leave no room for more, the
+ * frames that wait have all the memory that they may (module parameter memory_ceiling_kib), or a signal came; the rest
+ * stays on the list for the next call. -EAGAIN: for the first two causes, none.
  */
 int32_t ktrxer_tx_submit(struct ktrxer_tx *tx);
-/* Cancels submitted frames that have not left, those with *cookie, or all if it is NULL. How many. */
+/*
+ * Cancels submitted frames that have not left, those with *cookie, or all, delayed reactions too, if it is NULL. They
+ * complete as KTRXER_CANCELLED. How many, reactions not counted.
+ */
 int32_t ktrxer_tx_cancel(struct ktrxer_tx *tx, const uint64_t *cookie);
 
 /* Copies the next completion. 1; 0: there is none. It stays the next until ktrxer_tx_seen(). */
 int32_t ktrxer_tx_peek(struct ktrxer_tx *tx, struct ktrxer_completion *completion);
-/* Passes over the completion of the last peek; its buffer is free again. */
+/* Passes over the completion that ktrxer_tx_peek() shows, if there is one; its buffer is free again. */
 void ktrxer_tx_seen(struct ktrxer_tx *tx);
-/* Waits until a completion is there, at most timeout_ns, negative: for ever. 1; 0: time is up; -EINTR: a signal;
- * -ENODEV: the interface is gone. */
+/*
+ * Waits until a completion is there, at most timeout_ns, negative: for ever, even when there is nothing to wait for.
+ * 1; 0: time is up; -EINTR: a signal; -ENODEV: the interface is gone and all completions are seen.
+ */
 int32_t ktrxer_tx_wait(struct ktrxer_tx *tx, int64_t timeout_ns);
+/* Fills in the counters. 0. */
 int32_t ktrxer_tx_statistics(struct ktrxer_tx *tx, struct ktrxer_tx_statistics *statistics);
 
-/* The positive errno for enum ktrxer_status, 0 for KTRXER_SENT. */
+/* The positive errno for enum ktrxer_status, 0 for KTRXER_SENT, EPROTO for numbers that are none. */
 int32_t ktrxer_status_error(uint32_t status);
 
 /* ---- capturing ---------------------------------------------------------------------------------------------- */
@@ -211,7 +237,7 @@ struct ktrxer_rx {
 };
 
 struct ktrxer_rx_options {
-	uint32_t slots; /* captures that fit the ring; a power of two; 0: 256 */
+	uint32_t slots; /* captures that fit the ring; a power of two, 2 to ktrxer_module.most_frames; 0: 256 */
 	uint32_t slot_bytes; /* of each, with its 64-byte record; a power of two, 128 to 65,536; 0: 2048 */
 	uint32_t reserved[2];
 };
@@ -243,7 +269,7 @@ struct ktrxer_record {
 	uint32_t capture_offset; /* of the first of them in the packet */
 	uint32_t sequence; /* counts captures, lost ones too, from 0 */
 	uint16_t data_offset; /* of the bytes from the start of this record */
-	uint16_t network_offset; /* of the IP header in the bytes; 0 unless KTRXER_RECORD_LINK */
+	uint16_t network_offset; /* of the IP header in the bytes; 0 unless KTRXER_RECORD_LINK, or if they begin behind it */
 	uint16_t protocol; /* 0x0800 or 0x86DD */
 	uint8_t source; /* enum ktrxer_stamp_source */
 	uint8_t flags; /* KTRXER_RECORD_… */
@@ -273,7 +299,10 @@ enum ktrxer_operation {
 
 /* ktrxer_rule.flags */
 #define KTRXER_RULE_LINK (1U << 0) /* capture_offset counts from the link header, where there is one */
-/* The device answers ARP and neighbour discovery for the rule's destination on the rule's interface. */
+/*
+ * The device answers ARP and neighbour discovery for the rule's destination on the rule's interface. Both must be
+ * matched, the destination by a prefix of 1 bit at least, and not with KTRXER_MATCH_ERRORS.
+ */
 #define KTRXER_RULE_NEIGHBOUR (1U << 1)
 #define KTRXER_RULE_REACT (1U << 2) /* `reaction` is sent for each match */
 
@@ -335,7 +364,7 @@ struct ktrxer_reaction {
 	uint32_t flags; /* KTRXER_REACT_… */
 	uint64_t cookie;
 	uint64_t delay_ns; /* after the packet's arrival; 0: at once; at most 60 s */
-	uint64_t gap_ns; /* between the frames of one match */
+	uint64_t gap_ns; /* between the frames of one match; at most 60 s */
 	uint32_t repeat; /* frames for one match, 1 to 64 */
 	uint32_t limit; /* matches that are reacted to; 0: all */
 	struct ktrxer_copy copies[12];
@@ -392,18 +421,24 @@ struct ktrxer_rx_statistics {
 	uint64_t reserved[4];
 };
 
-/* Opens a capturer, without rules. `options` may be NULL. Errors as of ktrxer_tx_open(), but for the interface's. */
+/*
+ * Opens a capturer, without rules. `options` may be NULL. Errors as of ktrxer_tx_open(), but for the interface's;
+ * -EINVAL: a reserved field, slots or slot_bytes no power of two or too small; -E2BIG: they are too large.
+ */
 int32_t ktrxer_rx_open(struct ktrxer_rx *rx, const struct ktrxer_rx_options *options);
-/* Closes, and removes its rules. */
+/* Closes, and removes its rules. Waits until no packet is in them any more, which takes some ms. */
 void ktrxer_rx_close(struct ktrxer_rx *rx);
 /* The file descriptor, for poll(2): POLLIN when captures are there. */
 int32_t ktrxer_rx_descriptor(const struct ktrxer_rx *rx);
 
 /*
- * Adds a rule, or replaces the one of the same id in one step. -EINVAL: a field out of its range or that contradicts
- * another; -EEXIST, -ENOENT: there is one, there is none; -EPERM: needs CAP_NET_ADMIN; -EACCES: would cut the device
- * off from its own management; -ENOSPC: too many; -ENODEV: no such interface; -EBADF, -EMSGSIZE, -EFAULT: the
- * reaction's sender or frame; -ENOMEM.
+ * Adds a rule, or replaces the one of the same id in one step; its counters go on, and it stays as old as it was.
+ * -EINVAL: a field out of its range or that contradicts another; -EEXIST, -ENOENT: there is one, there is none; -EPERM:
+ * dropping, edits and KTRXER_RULE_NEIGHBOUR need CAP_NET_ADMIN, which counts as it was when the capturer was opened;
+ * -EACCES: would cut the device off from its own management; -ENOSPC: too many; -ENODEV: no such interface;
+ * -EOPNOTSUPP: KTRXER_RULE_NEIGHBOUR on an interface without Ethernet addresses; -EBADF, -EMSGSIZE, -EFAULT: the
+ * reaction's sender or frame; -ENOMEM. These, and what follows up to ktrxer_rx_list(), return -ENODEV too when the
+ * network namespace is gone.
  */
 int32_t ktrxer_rx_add(struct ktrxer_rx *rx, const struct ktrxer_rule *rule);
 int32_t ktrxer_rx_replace(struct ktrxer_rx *rx, const struct ktrxer_rule *rule);
@@ -412,8 +447,8 @@ int32_t ktrxer_rx_delete(struct ktrxer_rx *rx, uint32_t id);
 /* Removes all rules. How many there were. */
 int32_t ktrxer_rx_flush(struct ktrxer_rx *rx);
 /*
- * Fills in at most `capacity` rules, their counters, or both (either may be NULL), with ids above `after`, in order.
- * How many; fewer than capacity: that was all.
+ * Fills in at most `capacity` rules, their counters, or both (either may be NULL), with ids above `after`, in their
+ * order. How many; fewer than capacity: that was all. -ENOMEM.
  */
 int32_t ktrxer_rx_list(struct ktrxer_rx *rx, uint32_t after, struct ktrxer_rule *rules,
 		       struct ktrxer_counters *counters, uint32_t capacity);
@@ -423,17 +458,24 @@ int32_t ktrxer_rx_list(struct ktrxer_rx *rx, uint32_t after, struct ktrxer_rule 
  * ktrxer_rx_seen(). 1; 0: there is none.
  */
 int32_t ktrxer_rx_peek(struct ktrxer_rx *rx, struct ktrxer_record *record, const uint8_t **bytes);
-/* Passes over the capture of the last peek. */
+/* Passes over the capture of the last peek, which must have returned 1: once for each. */
 void ktrxer_rx_seen(struct ktrxer_rx *rx);
-/* Waits until a capture is there, at most timeout_ns, negative: for ever. 1; 0: time is up; -EINTR: a signal. */
+/*
+ * Waits until a capture is there, at most timeout_ns, negative: for ever. 1; 0: time is up; -EINTR: a signal; -ENODEV:
+ * the network namespace is gone.
+ */
 int32_t ktrxer_rx_wait(struct ktrxer_rx *rx, int64_t timeout_ns);
+/* Fills in the counters. 0; -ENODEV: the network namespace is gone. */
 int32_t ktrxer_rx_statistics(struct ktrxer_rx *rx, struct ktrxer_rx_statistics *statistics);
 
 /* ---- both --------------------------------------------------------------------------------------------------- */
 
 #define KTRXER_WAIT_TX 1
 #define KTRXER_WAIT_RX 2
-/* Waits for completions or captures. Sum of KTRXER_WAIT_…; 0: time is up; -EINTR; -ENODEV as of ktrxer_tx_wait(). */
+/*
+ * Waits for completions or captures, at most timeout_ns, negative: for ever. Sum of KTRXER_WAIT_…; 0: time is up;
+ * -EINTR: a signal; -ENODEV: there are neither, and interface or namespace are gone.
+ */
 int32_t ktrxer_wait_both(struct ktrxer_tx *tx, struct ktrxer_rx *rx, int64_t timeout_ns);
 
 /* CLOCK_MONOTONIC, ns: what launch times are counted in. */
@@ -444,7 +486,7 @@ struct ktrxer_module {
 	uint8_t version[16]; /* text, ended by a 0 byte */
 	uint32_t most_frames; /* that ktrxer_tx_options.frames and ktrxer_rx_options.slots may ask for */
 	uint32_t most_frame_bytes; /* of all buffers of a sender */
-	uint32_t most_rules; /* of a capturer */
+	uint32_t most_rules; /* of a capturer; fewer if they are of many kinds */
 	uint32_t most_spin_ns;
 	uint32_t rate_ceiling; /* frames a second over all senders; 0: none */
 	uint32_t burst_ceiling; /* frames that may leave back to back */
@@ -452,7 +494,7 @@ struct ktrxer_module {
 	uint32_t reserved;
 };
 
-/* 0, or the errors of ktrxer_tx_open(). */
+/* 0, or those errors of ktrxer_tx_open() that are about the module and permission. */
 int32_t ktrxer_module_info(struct ktrxer_module *module);
 
 /* How packets to a target leave this host. */
@@ -469,16 +511,18 @@ struct ktrxer_hop {
 
 /*
  * Finds the way to a target: an IPv4 or IPv6 address as text, an IPv6 link-local one with %interface. `interface`: the
- * one to leave by, or NULL for the routing table's choice. Has the kernel resolve the next hop, which takes up to 3 s
- * when nobody is there.
- * -EINVAL: no such text; -ENETUNREACH: no route; -EHOSTUNREACH: the next hop does not answer; -ENODEV: no such
- * interface; -ENETDOWN: it is down; -EADDRNOTAVAIL: this host has no address of that family; -EOPNOTSUPP: the target is
- * this host itself, or the link has no frames that are known here.
+ * one to leave by, even if the text names another, or NULL for the routing table's choice. Has the kernel resolve the
+ * next hop, which takes up to 3 s when nobody is there. The link header stays as it was found: who runs for long looks
+ * again now and then.
+ * -EINVAL: no such text, or a link-local address without its interface; -ENETUNREACH: no route; -EHOSTUNREACH: the next
+ * hop does not answer; -ENODEV: no such interface; -ENETDOWN: it is down; -EADDRNOTAVAIL: this host has no address of
+ * that family; -EOPNOTSUPP: the target is this host itself, or the link has no frames that are known here.
  */
 int32_t ktrxer_hop_find(struct ktrxer_hop *hop, const char *target, const char *interface);
 /*
- * Writes link header and IP header of a packet with `length` bytes after its IP header. Where those go, in bytes from
- * the start of the frame; -EMSGSIZE: they do not fit `capacity` or a packet.
+ * Writes link header and IP header (of IPv4: without options, "don't fragment", checksum included) of a packet with
+ * `length` bytes after its IP header. Where those go, in bytes from the start of the frame; -EMSGSIZE: they do not fit
+ * `capacity` or a packet, whatever the MTU; -EINVAL: hop->family is neither 4 nor 6.
  */
 int32_t ktrxer_hop_write(const struct ktrxer_hop *hop, uint8_t *frame, uint32_t capacity, uint8_t protocol, uint8_t ttl,
 			 uint32_t length);
@@ -489,19 +533,26 @@ int32_t ktrxer_hop_write(const struct ktrxer_hop *hop, uint8_t *frame, uint32_t 
 int32_t ktrxer_hop_seal(const struct ktrxer_hop *hop, uint8_t *frame, uint32_t length);
 
 /*
- * Zeroes the rule and fills it in for the answers to packets that go the way of `hop`, by exact addresses and numbers.
- * `own`: their source port, or ICMP identifier; `peer`: their destination port. Of ICMP, echo replies. UDP and TCP
- * answers are kept from the system, which would reset or refuse what it does not know of (KTRXER_CAPTURE_DROP), ICMP's
- * are not (KTRXER_CAPTURE). 0; -EINVAL: not UDP, TCP, ICMP or ICMPv6.
+ * Zeroes the rule and fills it in for the answers to packets that go the way of `hop`. `own`: their source port, or
+ * ICMP identifier; `peer`: their destination port, unused with ICMP. Of UDP and TCP, what comes from just that address
+ * and port; it is kept from the system, which would reset or refuse what it does not know of (KTRXER_CAPTURE_DROP,
+ * which needs CAP_NET_ADMIN). Of ICMP, echo replies with that identifier from whomever, since groups, and hosts with
+ * several addresses, answer from others; the system sees them too (KTRXER_CAPTURE).
+ * 0; -EINVAL: not UDP, TCP, or the ICMP of hop->family (1 or 58).
  */
 int32_t ktrxer_rule_answers(struct ktrxer_rule *rule, uint32_t id, const struct ktrxer_hop *hop, uint8_t protocol,
 			    uint16_t own, uint16_t peer);
-/* The same for the ICMP errors that such packets draw, from wherever on the way (KTRXER_CAPTURE). */
+/*
+ * The same for the ICMP errors that such packets draw, from wherever on the way (KTRXER_CAPTURE). The source address
+ * that they quote is not compared: address translators may have changed it.
+ */
 int32_t ktrxer_rule_errors(struct ktrxer_rule *rule, uint32_t id, const struct ktrxer_hop *hop, uint8_t protocol,
 			   uint16_t own, uint16_t peer);
 /*
- * Makes a rule react: with the frame in a buffer of ktrxer_tx_get(), which is the caller's again when the rule is
- * added. Sets KTRXER_RULE_REACT, repeat 1 and the frame; the rest of rule->reaction is the caller's.
+ * Makes a rule react: with the frame in a buffer of ktrxer_tx_get(), which stays the caller's, and may be put back or
+ * used otherwise once the rule is added. Sets KTRXER_RULE_REACT, the frame, and repeat to 1 if it is 0; the rest of
+ * rule->reaction is the caller's. Reactions are sent as long as the sender is open.
+ * 0; -EINVAL: not a buffer that the caller has from ktrxer_tx_get(); -EMSGSIZE: length above capacity.
  */
 int32_t ktrxer_rule_react(struct ktrxer_rule *rule, const struct ktrxer_tx *tx, const struct ktrxer_probe *probe);
 
