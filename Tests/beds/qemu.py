@@ -104,9 +104,9 @@ def make_initramfs(root, kernel, modules, target, files=()):
                     raise BedFailure(f"cpio failed: {made.stderr}")
 
 
-def _machine(kernel, initramfs, cards, memory, append):
+def _machine(kernel, initramfs, cards, memory, append, processors=1):
     command = [
-        "qemu-system-x86_64", "-M", "pc", "-cpu", "qemu64", "-accel", "tcg", "-m", memory, "-nodefaults",
+        "qemu-system-x86_64", "-M", "pc", "-cpu", "qemu64", "-accel", "tcg", "-smp", str(processors), "-m", memory, "-nodefaults",
         "-no-user-config", "-display", "none", "-monitor", "none", "-no-reboot", "-serial", "stdio",
         "-kernel", str(kernel.vmlinuz), "-initrd", str(initramfs),
         # A panic ends the guest at once. What processors have wrong need not be mended in an emulator, and the kernel's
@@ -123,15 +123,14 @@ def _machine(kernel, initramfs, cards, memory, append):
 
 class QemuGuest(Guest):
     """A running guest. `modules` are loaded with their dependencies before the first script; `append` goes to the kernel's
-    command line."""
+    command line. Its processors run at the same time, each in a thread of the host."""
 
     def __init__(self, root, kernel, cards=("e1000", "e1000"), modules=(), memory="256M", processors=1, append=""):
         super().__init__()
         initramfs = self.folder.with_suffix(".cpio")
         try:
             make_initramfs(root, kernel, [*BASE_MODULES, *SHARED_FOLDER_MODULES, *modules], initramfs)
-            command = _machine(kernel, initramfs, cards, memory, f"BED=9p BED_WAIT=1 {append}")
-            command += ["-smp", str(processors)]
+            command = _machine(kernel, initramfs, cards, memory, f"BED=9p BED_WAIT=1 {append}", processors)
             command += ["-virtfs", f"local,path={self.folder},mount_tag=bed,security_model=none"]
             self.start(command)
             self.run("true", timeout=120).check()

@@ -273,3 +273,17 @@ def counters_of(answer):
     size = ctypes.sizeof(Counters)
     found = [Counters.from_buffer_copy(answer.data, at) for at in range(0, len(answer.data), size)]
     return {each.id: each for each in found if each.id}
+
+
+def interface(guest, name):
+    return int(guest.run(f"cat /sys/class/net/{name}/ifindex").check().out)
+
+
+def bound(script, guest, device, frame, slot=20):
+    """Opens /dev/ktx on an interface, with a frame at the start of its frame area."""
+    script.call("open", slot, "/dev/ktx")
+    bind = script.ioctl(slot, KTX_BIND, Bind(interface_index=interface(guest, device), submission_entries=64,
+                                             completion_entries=64, frame_bytes=65536, queue=0xFFFFFFFF))  # fmt: skip
+    script.call("map", slot, 73728)
+    script.call("fill", slot, Bind.frame_offset.offset, frame.hex())
+    return bind

@@ -4,6 +4,7 @@
 debug   the debug kernel with ktrxer.ko in it
 every   both in turn: the debug kernel, then each of the real ones
 real    each Debian kernel that is here in turn (or those of KTRXER_KERNELS, say "6.1 6.12"), with ktrxer.ko in it
+smp     the same on a machine with two processors
 
 A test fails when the kernel of a guest that it used has reported anything while it ran, and the last test of a file when
 memory was lost, or the module could not be unloaded.
@@ -28,8 +29,12 @@ def guest_root(tmp_path_factory):
     return folder
 
 
+<<<<<<< HEAD
 def with_module(kind, root):
     keywords = {} if kind == "uml" else {"cards": ("e1000", "virtio-net-pci"), "modules": ("veth",)}
+=======
+def with_module(kind, root, **keywords):
+>>>>>>> 02caf1f (Capture, change rules, move the hook and send on two processors at once, and count every packet)
     with kbed.started(kind, root, **keywords) as guest:
         module = guest.load()
         yield guest
@@ -51,19 +56,32 @@ def real(request, guest_root):
 
 
 @pytest.fixture(scope="module")
+<<<<<<< HEAD
 def every(request, guest_root):
     yield from with_module(request.param, guest_root)
 
 
 def pytest_generate_tests(metafunc):
     for name in {"real", "every"}.intersection(metafunc.fixturenames):
+=======
+def smp(request, guest_root):
+    yield from with_module(request.param, guest_root, modules=["veth"], processors=2)
+
+
+def pytest_generate_tests(metafunc):
+    for fixture in {"real", "smp"}.intersection(metafunc.fixturenames):
+>>>>>>> 02caf1f (Capture, change rules, move the hook and send on two processors at once, and count every packet)
         wanted = os.environ.get("KTRXER_KERNELS", "").split()
         here = [kind for kind in kbed.available_kinds() if kind != "uml"]
         absent = [kind for kind in wanted if kind not in here]
         if absent:
             raise pytest.UsageError(f"KTRXER_KERNELS names what is not here: {' '.join(absent)}; run: make setup-kernels")
+<<<<<<< HEAD
         kinds = wanted or here
         metafunc.parametrize(name, kinds if name == "real" else ["uml", *kinds], indirect=True, scope="module")
+=======
+        metafunc.parametrize(fixture, wanted or here, indirect=True, scope="module")
+>>>>>>> 02caf1f (Capture, change rules, move the hook and send on two processors at once, and count every packet)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -14,7 +14,7 @@ from capturing import (
     POLLERR, POLLHUP, POLLIN, REACT_APPEND_PAYLOAD, REACT_CHECKSUMS, RECORD_CHECKSUM_OPEN, RECORD_CUT, RECORD_DROPPED,
     RECORD_ERROR, RECORD_FRAGMENT, RECORD_LINK, RULE_ADD, RULE_DELETE, RULE_FLUSH, RULE_LINK, RULE_LIST, RULE_NEIGHBOUR,
     RULE_REPLACE, SETUP, STAMP_KERNEL, STATISTICS, THRESHOLD, Bind, Capture, Counters, Info, Rule, RuleList, Script, Setup,
-    Statistics, counters_of, reaction, rule,
+    Statistics, bound, counters_of, interface, reaction, rule,
 )
 from sending import compiled
 
@@ -55,10 +55,6 @@ def udp6(port, payload=b"0123456789", source_port=1234, **fields):
     return packets.ethernet(
         NEAR, FAR, packets.ip6(THERE6, HERE6, 17, packets.udp(THERE6, HERE6, source_port, port, payload), **fields)
     )
-
-
-def interface(guest, name):
-    return int(guest.run(f"cat /sys/class/net/{name}/ifindex").check().out)
 
 
 def captured(guest, rules, frames, device="tap0", **keywords):
@@ -443,16 +439,6 @@ def test_edits_ipv6(guest):
 
 
 # ---- reactions ----
-
-
-def bound(script, guest, device, frame, slot=20):
-    """Opens /dev/ktx on an interface, with a frame at the start of its frame area."""
-    script.call("open", slot, "/dev/ktx")
-    bind = script.ioctl(slot, KTX_BIND, Bind(interface_index=interface(guest, device), submission_entries=64,
-                                             completion_entries=64, frame_bytes=65536, queue=0xFFFFFFFF))  # fmt: skip
-    script.call("map", slot, 73728)
-    script.call("fill", slot, Bind.frame_offset.offset, frame.hex())
-    return bind
 
 
 ECHO4 = packets.ethernet("00:00:00:00:00:00", NEAR, packets.ip4("0.0.0.0", "0.0.0.0", 1, packets.icmp(0, 0)))

@@ -16,6 +16,7 @@
  *	send INTERFACE HEX		a frame, by AF_PACKET
  *	flood INTERFACE COUNT HEX	a frame many times; prints the ns that it took
  *	sleep MS
+ *	shell COMMAND		runs it in a shell; prints its exit status
  *	user UID			goes on as that user, for good
  *	namespace PATH			goes on in that network namespace
  */
@@ -34,6 +35,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -140,6 +142,12 @@ static void run(char *text)
 	char *rest = text;
 	int n;
 
+	if (!strncmp(text, "shell ", 6)) {
+		result = system(text + 6);
+		printf("%ld\n", WIFEXITED(result) ? (long)WEXITSTATUS(result) : -1);
+		fflush(stdout);
+		return;
+	}
 	for (n = 0; n < 8 && (word[n] = strsep(&rest, " ")); n++)
 		;
 	n = word[1] ? atoi(word[1]) & (FILES - 1) : 0;
