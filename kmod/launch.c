@@ -207,17 +207,6 @@ void ktx_xmit(struct ktx *ktx, struct sk_buff_head *prepared)
 	local_bh_enable();
 }
 
-/* Takes ktx->lock unless somebody has it, this very processor included: where there is but one, locks do not tell. */
-static bool try_lock(struct ktx *ktx)
-{
-	if (!spin_trylock(&ktx->lock))
-		return false;
-	if (likely(!ktx->sending))
-		return true;
-	spin_unlock(&ktx->lock);
-	return false;
-}
-
 void ktx_react(struct ktx *ktx, struct sk_buff *skb, u64 launch, u64 cookie)
 {
 	struct ktx_frame *frame = ktx_frame(skb);
@@ -233,9 +222,9 @@ void ktx_react(struct ktx *ktx, struct sk_buff *skb, u64 launch, u64 cookie)
 	smp_mb();
 	/*
 	 * Whoever holds the lock may be this very processor, further down: a packet that the interface looped back. It
-	 * sees to the reaction when it leaves.
+	 * sees to the reaction when it leaves. Where there is but one processor, locks do not tell: `sending` does.
 	 */
-	if (try_lock(ktx)) {
+	if (!READ_ONCE(ktx->sending) && spin_trylock(&ktx->lock)) {
 		bool turn;
 
 		adopt_reactions(ktx);

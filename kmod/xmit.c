@@ -152,9 +152,9 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 		quota--;
 		following = next_of_burst(ktx, quota, now, queue);
 		handed->at = handed->account.launch ? now : mark();
-		ktx->sending = true;
+		WRITE_ONCE(ktx->sending, true);
 		handed->result = netdev_start_xmit(skb, dev, txq, following);
-		ktx->sending = false;
+		WRITE_ONCE(ktx->sending, false);
 		if (unlikely(!dev_xmit_complete(handed->result))) {
 			/* As the stack does, we count on cb being left alone by a driver that refuses. */
 			ktx_put_back(ktx, skb);

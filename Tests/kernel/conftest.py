@@ -29,12 +29,10 @@ def guest_root(tmp_path_factory):
     return folder
 
 
-<<<<<<< HEAD
-def with_module(kind, root):
-    keywords = {} if kind == "uml" else {"cards": ("e1000", "virtio-net-pci"), "modules": ("veth",)}
-=======
 def with_module(kind, root, **keywords):
->>>>>>> 02caf1f (Capture, change rules, move the hook and send on two processors at once, and count every packet)
+    if kind != "uml":
+        keywords.setdefault("cards", ("e1000", "virtio-net-pci"))
+        keywords.setdefault("modules", ("veth",))
     with kbed.started(kind, root, **keywords) as guest:
         module = guest.load()
         yield guest
@@ -56,32 +54,24 @@ def real(request, guest_root):
 
 
 @pytest.fixture(scope="module")
-<<<<<<< HEAD
 def every(request, guest_root):
     yield from with_module(request.param, guest_root)
 
 
-def pytest_generate_tests(metafunc):
-    for name in {"real", "every"}.intersection(metafunc.fixturenames):
-=======
+@pytest.fixture(scope="module")
 def smp(request, guest_root):
-    yield from with_module(request.param, guest_root, modules=["veth"], processors=2)
+    yield from with_module(request.param, guest_root, processors=2)
 
 
 def pytest_generate_tests(metafunc):
-    for fixture in {"real", "smp"}.intersection(metafunc.fixturenames):
->>>>>>> 02caf1f (Capture, change rules, move the hook and send on two processors at once, and count every packet)
+    for name in {"real", "every", "smp"}.intersection(metafunc.fixturenames):
         wanted = os.environ.get("KTRXER_KERNELS", "").split()
         here = [kind for kind in kbed.available_kinds() if kind != "uml"]
         absent = [kind for kind in wanted if kind not in here]
         if absent:
             raise pytest.UsageError(f"KTRXER_KERNELS names what is not here: {' '.join(absent)}; run: make setup-kernels")
-<<<<<<< HEAD
         kinds = wanted or here
-        metafunc.parametrize(name, kinds if name == "real" else ["uml", *kinds], indirect=True, scope="module")
-=======
-        metafunc.parametrize(fixture, wanted or here, indirect=True, scope="module")
->>>>>>> 02caf1f (Capture, change rules, move the hook and send on two processors at once, and count every packet)
+        metafunc.parametrize(name, ["uml", *kinds] if name == "every" else kinds, indirect=True, scope="module")
 
 
 @pytest.hookimpl(hookwrapper=True)
