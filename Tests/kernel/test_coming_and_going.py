@@ -66,8 +66,8 @@ def test_interfaces_going(guest, kind):
             /sbin/ip link add gone0 type {kind}
             /sbin/ip link set gone0 up
             [ ! -e /sys/class/net/gone1 ] || /sbin/ip link set gone1 up
-            {guest.inside}/ktx -i gone0 -n 40 -l 300 -s 1000000 -g 1000000 -w 3000 &
-            sleep 0.0$((round % 5))$((round % 9 + 1))
+            {guest.inside}/ktx -i gone0 -n 40 -l 300 -s 1000000 -g 5000000 -w 3000 &
+            sleep 0.$((round % 2))$((round % 9 + 1))
             /sbin/ip link del gone0
             wait
         done

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -322,6 +323,9 @@ static void case_killed(void)
 		pid_t child = fork();
 
 		if (!child) {
+			/* A parent that is killed leaves nobody behind. */
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+
 			struct sender sender = sender_open(interface, 64, 65536);
 			struct capturer capturer = capturer_open(64, 1024);
 			struct krx_rule rule = plain_rule(1, KRX_CAPTURE);
