@@ -27,6 +27,7 @@ bool ktrxer_selftest_waiting(void)
 	bool good = true;
 	u64 launch = 0;
 	u64 order = 0;
+	unsigned int waiting = 0;
 	unsigned int i;
 
 	if (!ktx)
@@ -36,8 +37,11 @@ bool ktrxer_selftest_waiting(void)
 	/* 64 frames at 16 instants, in an order that visits each residue once. */
 	for (i = 0; i < FRAMES; i++) {
 		skb = timed(1000 + i * 37 % FRAMES / 4, i);
-		if (skb)
-			ktx_insert_timed(ktx, skb);
+		/* Without memory there are fewer. */
+		if (!skb)
+			continue;
+		ktx_insert_timed(ktx, skb);
+		waiting++;
 	}
 	KTRXER_EXPECT(!ktx_peek(ktx, 999));
 	for (i = 0; (skb = ktx_peek(ktx, U64_MAX - 1)); i++) {
@@ -55,7 +59,7 @@ bool ktrxer_selftest_waiting(void)
 		ktx_take(ktx, skb);
 		kfree_skb(skb);
 	}
-	KTRXER_EXPECT(i == FRAMES && ktx->next_launch == U64_MAX);
+	KTRXER_EXPECT(i == waiting && ktx->next_launch == U64_MAX);
 	kfree(ktx);
 	return good;
 }
