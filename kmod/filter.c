@@ -13,8 +13,11 @@
 #include <linux/string.h>
 
 #define LEAST_BITS 1024U
-/* So many bits for each that is set: of packets that no rule is for, one in so many passes at most. */
-#define SPARSITY 16U
+/*
+ * So many bits for each rule, which sets two of them: one flow in sixteen that no rule is for meets the first bit of
+ * some rule at most, and one in 256 both.
+ */
+#define SPARSITY 32U
 
 /* Of a family without rules. */
 static struct krx_filter nothing = {
@@ -71,37 +74,38 @@ static bool has_mask(const struct krx_filter *filter, const struct krx_filter_ma
 {
 	u32 i;
 
-	if (filter->mask_count && !memcmp(&filter->mask, mask, sizeof(*mask)))
-		return true;
-	for (i = 1; i < filter->mask_count; i++) {
-		if (!memcmp(&filter->others[i - 1], mask, sizeof(*mask)))
+	for (i = 0; i < filter->mask_count; i++) {
+		if (!memcmp(&filter->masks[i], mask, sizeof(*mask)))
 			return true;
 	}
 	return false;
 }
 
-/* There is room for as many masks as there are kinds, and one. */
+/* To a filter that nobody sees yet, which has room for as many masks as there are kinds, and one. */
 static void add_mask(struct krx_filter *filter, const struct krx_filter_mask *mask)
 {
 	if (has_mask(filter, mask))
 		return;
-	if (filter->mask_count)
-		((struct krx_filter_mask *)filter->others)[filter->mask_count - 1] = *mask;
-	else
-		filter->mask = *mask;
-	filter->mask_count++;
+	filter->masks[filter->mask_count++] = *mask;
+	if (filter->mask_count == 1) {
+		filter->front = *mask;
+	} else {
+		memset(&filter->front, 0, sizeof(filter->front));
+		set_bit(0, filter->bits);
+	}
 }
 
 static void add_entry(struct krx_filter *filter, const struct krx_entry *entry, const struct krx_filter_mask *mask)
 {
 	const u64 *pairs = (const u64 *)entry->words;
-	unsigned long bit;
+	u64 hash;
 
 	if (entry->rule->family == 4)
-		bit = krx_filter_bit4(filter, mask, pairs[0], pairs[1]);
+		hash = krx_filter_hash4(filter, mask, pairs[0], pairs[1]);
 	else
-		bit = krx_filter_bit6(filter, mask, pairs, pairs[4]);
-	set_bit(bit, filter->bits);
+		hash = krx_filter_hash6(filter, mask, pairs, pairs[4]);
+	set_bit(krx_filter_bit(filter, hash), filter->bits);
+	set_bit(krx_filter_second_bit(filter, hash), filter->bits);
 	filter->used++;
 }
 
@@ -167,10 +171,10 @@ static struct krx_filter *new_filter(const struct krx_hooks *hooks, u8 family)
 	count(hooks, family, &rules, &kinds);
 	bit_count = max_t(u32, LEAST_BITS, roundup_pow_of_two(2 * SPARSITY * (rules + 1)));
 	masks = sizeof(*filter) + bit_count / BITS_PER_BYTE;
-	filter = kvzalloc(masks + kinds * sizeof(filter->mask), GFP_KERNEL_ACCOUNT);
+	filter = kvzalloc(masks + (kinds + 1) * sizeof(filter->masks[0]), GFP_KERNEL_ACCOUNT);
 	if (!filter)
 		return NULL;
-	filter->others = (void *)filter + masks;
+	filter->masks = (void *)filter + masks;
 	filter->bit_count = bit_count;
 	filter->shift = 64 - ilog2(bit_count);
 	get_random_bytes(filter->keys, sizeof(filter->keys));

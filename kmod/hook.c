@@ -130,49 +130,77 @@ static __always_inline u32 icmp_word(const u8 *icmp)
 #endif
 }
 
-static __always_inline unsigned int filter4(struct krx_hook *hook, struct sk_buff *skb)
+static noinline unsigned int closer4(struct krx_hook *hook, struct sk_buff *skb);
+static noinline unsigned int closer6(struct krx_hook *hook, struct sk_buff *skb);
+
+/* First without a second bit, other masks, and registers for them; closer if need be. */
+static __always_inline unsigned int filter4(struct krx_hook *hook, struct sk_buff *skb, bool closer)
 {
 	const struct iphdr *ip = (const void *)skb->data;
 	const u8 *transport = skb->data + sizeof(*ip);
 	const struct krx_filter *filter;
+	u64 addresses, rest;
 	u32 word;
 
 	if (unlikely(*skb->data != 0x45 || ip->frag_off & htons(IP_MF | IP_OFFSET) ||
 		     skb_headlen(skb) < sizeof(*ip) + sizeof(struct icmphdr)))
 		return look4(hook, skb);
 	filter = rcu_dereference(hook->filter);
-	if (likely(ip->protocol == IPPROTO_UDP || ip->protocol == IPPROTO_TCP)) {
-		word = get_unaligned((const u32 *)transport);
-	} else {
-		if (ip->protocol != IPPROTO_ICMP || filter->icmp)
+	/* What takes longest to read is asked for first. */
+	if (unlikely(ip->protocol == IPPROTO_ICMP)) {
+		if (unlikely(filter->icmp))
 			return look4(hook, skb);
 		word = icmp_word(transport);
-	}
-	if (krx_filter_passes4(filter, get_unaligned((const u64 *)&ip->saddr), krx_pair(word, ip->protocol)))
+	} else if (likely(ip->protocol == IPPROTO_UDP || ip->protocol == IPPROTO_TCP)) {
+		word = get_unaligned((const u32 *)transport);
+	} else {
 		return look4(hook, skb);
-	return NF_ACCEPT;
+	}
+	addresses = get_unaligned((const u64 *)&ip->saddr);
+	rest = krx_pair(word, ip->protocol);
+	if (closer)
+		return krx_filter_passes4(filter, addresses, rest) ? look4(hook, skb) : NF_ACCEPT;
+	if (krx_filter_rejects(filter, krx_filter_hash4(filter, &filter->front, addresses, rest)))
+		return NF_ACCEPT;
+	return closer4(hook, skb);
 }
 
-static __always_inline unsigned int filter6(struct krx_hook *hook, struct sk_buff *skb)
+static noinline unsigned int closer4(struct krx_hook *hook, struct sk_buff *skb)
+{
+	return filter4(hook, skb, true);
+}
+
+static __always_inline unsigned int filter6(struct krx_hook *hook, struct sk_buff *skb, bool closer)
 {
 	const struct ipv6hdr *ip = (const void *)skb->data;
 	const u8 *transport = skb->data + sizeof(*ip);
 	const struct krx_filter *filter;
+	u64 rest;
 	u32 word;
 
 	if (unlikely(skb_headlen(skb) < sizeof(*ip) + sizeof(struct icmp6hdr)))
 		return look6(hook, skb);
 	filter = rcu_dereference(hook->filter);
-	if (likely(ip->nexthdr == IPPROTO_UDP || ip->nexthdr == IPPROTO_TCP)) {
-		word = get_unaligned((const u32 *)transport);
-	} else {
-		if (ip->nexthdr != IPPROTO_ICMPV6 || filter->icmp)
+	if (unlikely(ip->nexthdr == IPPROTO_ICMPV6)) {
+		if (unlikely(filter->icmp))
 			return look6(hook, skb);
 		word = icmp_word(transport);
-	}
-	if (krx_filter_passes6(filter, &ip->saddr, krx_pair(word, ip->nexthdr)))
+	} else if (likely(ip->nexthdr == IPPROTO_UDP || ip->nexthdr == IPPROTO_TCP)) {
+		word = get_unaligned((const u32 *)transport);
+	} else {
 		return look6(hook, skb);
-	return NF_ACCEPT;
+	}
+	rest = krx_pair(word, ip->nexthdr);
+	if (closer)
+		return krx_filter_passes6(filter, &ip->saddr, rest) ? look6(hook, skb) : NF_ACCEPT;
+	if (krx_filter_rejects(filter, krx_filter_hash6(filter, &filter->front, &ip->saddr, rest)))
+		return NF_ACCEPT;
+	return closer6(hook, skb);
+}
+
+static noinline unsigned int closer6(struct krx_hook *hook, struct sk_buff *skb)
+{
+	return filter6(hook, skb, true);
 }
 
 /*
@@ -186,7 +214,7 @@ static noinline unsigned int not_first(struct krx_hook *hook, struct sk_buff *sk
 	if (!READ_ONCE(hook->moving))
 		krx_hook_overtaken(hook->hooks);
 	krx_count_packet(hook->cpus);
-	return hook->family == NFPROTO_IPV4 ? filter4(hook, skb) : filter6(hook, skb);
+	return hook->family == NFPROTO_IPV4 ? closer4(hook, skb) : closer6(hook, skb);
 }
 
 unsigned int krx_hook4(void *hook, struct sk_buff *skb, const struct nf_hook_state *state)
@@ -194,7 +222,7 @@ unsigned int krx_hook4(void *hook, struct sk_buff *skb, const struct nf_hook_sta
 	if (unlikely(!krx_is_first(hook)))
 		return not_first(hook, skb);
 	krx_count_packet(((struct krx_hook *)hook)->cpus);
-	return filter4(hook, skb);
+	return filter4(hook, skb, false);
 }
 
 unsigned int krx_hook6(void *hook, struct sk_buff *skb, const struct nf_hook_state *state)
@@ -202,5 +230,5 @@ unsigned int krx_hook6(void *hook, struct sk_buff *skb, const struct nf_hook_sta
 	if (unlikely(!krx_is_first(hook)))
 		return not_first(hook, skb);
 	krx_count_packet(((struct krx_hook *)hook)->cpus);
-	return filter6(hook, skb);
+	return filter6(hook, skb, false);
 }

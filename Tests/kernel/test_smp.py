@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: MIT
+"""Two processors: whatever rules, hooks and senders do at the same time as packets come, each packet counts once."""
+
+import pathlib
+
+import pytest
+
+import packets
+from capturing import (
+    CAPTURE, CAPTURE_DROP, FORWARD, RULE_ADD, RULE_DELETE, RULE_FLUSH, Capture, Rule, Script, Statistics, bound, counters_of,
+    reaction, rule,
+)
+from kbed import built_module
+from sending import SENT, compiled, parsed
+
+RIVAL = pathlib.Path(__file__).resolve().parent / "rival"
+NEAR, FAR = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
+HERE, THERE, HERE6, THERE6 = "10.9.0.1", "203.0.113.5", "fd09::1", "fd77::1"
+PROCESSORS = 2
+
+
+@pytest.fixture(scope="module")
+def guest(smp, tmp_path_factory):
+    """Frames sent on tap0 come in on near0, on the processor that has sent them. Nobody has their addresses."""
+    folder = tmp_path_factory.mktemp("programs")
+    for name in "calls", "ktx":
+        smp.put(compiled(name, folder))
+    smp.run(
+        f"test $(nproc) = {PROCESSORS} || exit 1; echo 100000 > /proc/sys/net/core/netdev_max_backlog;"
+        f"/bin/ip link add near0 address {NEAR} type veth peer name tap0 address {FAR};"
+        "for each in near0 tap0; do /bin/ip link set $each up; done; sleep 3"
+    ).check()
+    yield smp
+    smp.run("/bin/ip link del near0").check()
+
+
+def udp(port, family=4, payload=b"x" * 20):
+    here, there, packet = (HERE, THERE, packets.ip4) if family == 4 else (HERE6, THERE6, packets.ip6)
+    return packets.ethernet(NEAR, FAR, packet(there, here, 17, packets.udp(there, here, 1000, port, payload)))
+
+
+class Senders:
+    """Programs that flood frames at the same time, the nth on processor n modulo 2."""
+
+    def __init__(self, guest, frames, count):
+        self.guest, self.count = guest, count
+        for number, frame in enumerate(frames):
+            script = Script()
+            # One more goes ahead of the flood.
+            script.call("flood", "tap0", count - 1, frame.hex())
+            guest.write(f"sender{number}", script.answers[0].command + "\n")
+        self.begin = f"rm -f {guest.inside}/sent*; " + "".join(
+            f"(taskset {1 << number % PROCESSORS:x} {guest.inside}/calls < {guest.inside}/sender{number} > {guest.inside}/said{number};"
+            f" mv {guest.inside}/said{number} {guest.inside}/sent{number}) > /dev/null 2>&1 < /dev/null & "
+            for number in range(len(frames))
+        )
+        files = " ".join(f"{guest.inside}/sent{number}" for number in range(len(frames)))
+        self.end = f"for each in {files}; do while ! [ -e $each ]; do sleep 0.05; done; done; sleep 0.2"
+        self.number = len(frames)
+
+    def start(self, script):
+        script.call("shell", self.begin)
+
+    def wait(self, script):
+        script.call("shell", self.end)
+
+    def check(self):
+        """All frames were sent, and none was dropped between the two interfaces."""
+        for number in range(self.number):
+            assert int(self.guest.read(f"sent{number}")) > 0
+        for line in self.guest.run("cat /proc/net/softnet_stat").check().out.splitlines():
+            assert int(line.split()[1], 16) == 0, "packets were dropped before they reached the hook"
+
+
+def statistics_of(answer):
+    return Statistics.from_buffer_copy(answer.data)
+
+
+@pytest.mark.parametrize("steering", ["as sent", "by flow"])
+def test_counters(guest, steering):
+    """What two processors count at the same time adds up, by rule, by file and in the ring."""
+    guest.run(f"echo {3 if steering == 'by flow' else 0} > /sys/class/net/near0/queues/rx-0/rps_cpus").check()
+    frames = [udp(5000), udp(5001, 6), udp(5002), udp(5003, 6)]
+    count = 4000
+    senders = Senders(guest, [*frames, udp(5000)], count)
+    script = Script()
+    first, second = Capture(script, 0, slots=1024, slot_bytes=128), Capture(script, 1, slots=1024, slot_bytes=128)
+    answers = [first.add(rule(1 + n, CAPTURE if n < 2 else FORWARD, (4, 6)[n % 2], protocol=17, destination_port=5000 + n)) for n in range(4)]
+    answers.append(second.add(rule(1, CAPTURE_DROP, protocol=17)))
+    senders.start(script)
+    senders.wait(script)
+    counters, other = first.counters(), second.counters()
+    statistics, others = first.statistics(), second.statistics()
+    script.run(guest)
+    senders.check()
+    for answer in answers:
+        answer.check()
+    wanted = {1: 2 * count, 2: count, 3: count, 4: count}
+    assert {number: each.packets for number, each in counters_of(counters).items()} == wanted
+    assert {number: each.bytes for number, each in counters_of(counters).items()} == {
+        number: packets_ * (48 if number % 2 else 68) for number, packets_ in wanted.items()
+    }  # fmt: skip
+    captured = [counters_of(counters)[1], counters_of(counters)[2], counters_of(other)[1]]
+    assert [each.captured + each.lost for each in captured] == [2 * count, count, 3 * count]
+    one, two = statistics_of(statistics), statistics_of(others)
+    assert (one.matched, one.captured + one.lost, one.dropped) == (5 * count, 3 * count, 0)
+    assert (two.matched, two.captured + two.lost, two.dropped) == (3 * count, 3 * count, 3 * count)
+    # A few of the system's own come beside them.
+    assert 5 * count <= one.packets <= 5 * count + 50
+    guest.run("echo 0 > /sys/class/net/near0/queues/rx-0/rps_cpus").check()
+
+
+def test_rules_change_under_traffic(guest):
+    """A rule that is replaced again and again, by others that compare other fields, sees every packet once, while the table
+    grows and shrinks around it."""
+    count = 25_000
+    senders = Senders(guest, [udp(5000), udp(5000)], count)
+    shapes = [
+        {"protocol": 17, "destination_port": 5000}, {"destination": f"{HERE}/32"}, {"source": "203.0.0.0/16", "destination_port": (4000, 6000)},
+        {"protocol": 17, "source": f"{THERE}/32", "destination": f"{HERE}/32", "source_port": 1000, "destination_port": 5000},
+    ]  # fmt: skip
+    script = Script()
+    capture = Capture(script, slots=64, slot_bytes=128)
+    answers = [capture.add(rule(1, FORWARD, **shapes[0]))]
+    senders.start(script)
+    begin = capture.statistics()
+    exact = {"protocol": 17, "source": f"{THERE}/32", "destination": "10.9.0.9/32", "source_port": 1, "destination_port": 9}
+    for turn in range(120):
+        answers.append(capture.replace(rule(1, FORWARD, **shapes[(turn + 1) % len(shapes)])))
+        first = 10 + turn * 100
+        script.call("series", 0, RULE_ADD, 40, Rule.id.offset, Rule.source_port_first.offset, bytes(rule(first, FORWARD, **exact)).hex())
+        answers.append(capture.add(rule(first + 50, FORWARD, priority=-1, destination=f"{turn}.0.0.0/{8 + turn % 16}")))
+        answers.append(script.ioctl(0, RULE_DELETE, first + 50))
+        if turn % 10 == 9:
+            answers += [script.ioctl(0, RULE_DELETE, first - back * 100 + n) for back in range(10) for n in range(40)]
+    end = capture.statistics()
+    senders.wait(script)
+    counters = capture.counters()
+    script.run(guest, timeout=240)
+    senders.check()
+    assert {answer.result for answer in answers} == {0}
+    # The changes were made while packets came.
+    assert 0 < statistics_of(end).matched - statistics_of(begin).matched
+    assert counters_of(counters)[1].packets == 2 * count
+
+
+def test_files_come_and_go_under_traffic(guest):
+    """Opening, flushing and closing while packets come takes nothing from a file that stays, and leaves nothing behind."""
+    count = 20_000
+    senders = Senders(guest, [udp(5000), udp(5001, 6)], count)
+    script = Script()
+    stays = Capture(script, 0, slots=64, slot_bytes=128)
+    answers = [stays.add(rule(1, CAPTURE, protocol=17)), stays.add(rule(2, CAPTURE, 6, protocol=17))]
+    senders.start(script)
+    for turn in range(12):
+        other = Capture(script, 1, slots=64, slot_bytes=128)
+        answers += [other.add(rule(1, CAPTURE, protocol=17)), other.add(rule(2, FORWARD, 6, destination_port=5001))]
+        if turn % 2:
+            script.ioctl(1, RULE_FLUSH)
+        script.call("unmap", 1)
+        script.call("close", 1)
+    senders.wait(script)
+    counters = stays.counters()
+    script.run(guest)
+    senders.check()
+    assert {answer.result for answer in answers} == {0}
+    assert {number: each.packets for number, each in counters_of(counters).items()} == {1: count, 2: count}
+    # Now the last file's rules go while packets come: the hook itself comes and goes.
+    script = Script()
+    senders.start(script)
+    for _ in range(12):
+        other = Capture(script, 1, slots=64, slot_bytes=128)
+        other.add(rule(1, CAPTURE, protocol=17))
+        script.call("unmap", 1)
+        script.call("close", 1)
+    senders.wait(script)
+    script.run(guest)
+    senders.check()
+
+
+def test_hook_moves_under_traffic(guest):
+    """While the hook is put first again and again every packet is seen, and none twice."""
+    module = guest.put(built_module(RIVAL, guest.kind))
+    count = 40_000
+    senders = Senders(guest, [udp(5000), udp(5000), udp(5001, 6)], count)
+    script = Script()
+    capture = Capture(script, slots=64, slot_bytes=128)
+    capture.add(rule(1, FORWARD, protocol=17))
+    capture.add(rule(2, FORWARD, 6, protocol=17))
+    try:
+        senders.start(script)
+        script.call("shell", f"insmod {module} again=20")
+        senders.wait(script)
+        counters, statistics = capture.counters(), capture.statistics()
+        script.run(guest)
+        senders.check()
+        registrations = int(guest.run("cat /sys/module/rival/parameters/registrations").check().out)
+    finally:
+        guest.run("rmmod rival").check()
+    assert registrations > 5
+    assert statistics_of(statistics).hook_moves >= 3
+    assert {number: each.packets for number, each in counters_of(counters).items()} == {1: 2 * count, 2: count}
+
+
+def test_reaction_limit(guest):
+    """Of packets on two processors so many are answered as the limit says; each answer leaves once."""
+    count = 3000
+    senders = Senders(guest, [udp(5000), udp(5000)], count)
+    template = packets.ethernet(FAR, NEAR, packets.ip4(HERE, THERE, 17, packets.udp(HERE, THERE, 9, 9, b"pong")))
+    arrived = "cat /sys/class/net/tap0/statistics/rx_packets"
+    for limit in 500, 0:
+        before = int(guest.run(arrived).check().out)
+        script = Script()
+        capture = Capture(script, slots=64, slot_bytes=128)
+        bound(script, guest, "near0", template)
+        # The first file of a script has the number 3.
+        added = capture.add(rule(1, FORWARD, protocol=17, destination_port=5000, reaction=reaction(4, 0, len(template), limit=limit)))
+        senders.start(script)
+        senders.wait(script)
+        counters = capture.counters()
+        script.run(guest)
+        senders.check()
+        added.check()
+        seen = counters_of(counters)[1]
+        assert seen.packets == 2 * count
+        assert seen.reactions + seen.reactions_lost == (limit or 2 * count)
+        assert seen.reactions > 0
+        assert 0 <= int(guest.run(arrived).check().out) - before - seen.reactions <= 20
+
+
+def test_two_senders(guest):
+    """Two files on two processors send timed frames over one interface: each in its own order, none early, none lost."""
+    run = "taskset {mask} {inside}/ktx -i near0 -n 400 -l 100 -s 300000000 -g 500000 -p {port} -e 1024 -w 5000"
+    outs = [f"{guest.inside}/frames{n}" for n in range(2)]
+    guest.run(
+        " & ".join(run.format(mask=1 << n, inside=guest.inside, port=7000 + n) + f" > {out}" for n, out in enumerate(outs)) + " & wait"
+    ).check()
+    for n in range(2):
+        said = parsed(guest.run(f"cat {outs[n]}").check())
+        assert said.statuses == [SENT] * 400, said
+        assert [done["cookie"] for done in said.completions] == list(range(400))
+        assert min(said.slips) >= 0
