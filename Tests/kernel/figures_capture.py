@@ -18,14 +18,15 @@ MANY = 10_000
 NEAR, FAR = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
 HERE, THERE, HERE6, THERE6 = "10.9.0.1", "203.0.113.5", "fd09::1", "fd77::1"
 PAYLOAD = bytes(60)
-# Packets as rules could be for them: only a port, an identifier or an address differs.
+# Packets as rules could be for them: only a port or an identifier differs; and where in their transport header are two bytes
+# that make each a flow of its own, since the filter takes some flows for what they are not, and others never.
 FOREIGN = {
-    "IPv4 UDP": packets.ip4(THERE, HERE, 17, packets.udp(THERE, HERE, 9, 7, PAYLOAD)),
-    "IPv4 TCP": packets.ip4(THERE, HERE, 6, packets.tcp(THERE, HERE, 9, 7, payload=PAYLOAD)),
-    "IPv4 ICMP": packets.ip4(THERE, HERE, 1, packets.icmp(0, 0, b"\0\7\0\1", PAYLOAD)),
-    "IPv6 UDP": packets.ip6(THERE6, HERE6, 17, packets.udp(THERE6, HERE6, 9, 7, PAYLOAD)),
-    "IPv6 TCP": packets.ip6(THERE6, HERE6, 6, packets.tcp(THERE6, HERE6, 9, 7, payload=PAYLOAD)),
-    "IPv6 ICMPv6": packets.ip6(THERE6, HERE6, 58, packets.icmp6(THERE6, HERE6, 129, 0, b"\0\7\0\1", PAYLOAD)),
+    "IPv4 UDP": (packets.ip4(THERE, HERE, 17, packets.udp(THERE, HERE, 9, 8, PAYLOAD)), 20),
+    "IPv4 TCP": (packets.ip4(THERE, HERE, 6, packets.tcp(THERE, HERE, 9, 7, payload=PAYLOAD)), 20),
+    "IPv4 ICMP": (packets.ip4(THERE, HERE, 1, packets.icmp(0, 0, b"\0\7\0\1", PAYLOAD)), 24),
+    "IPv6 UDP": (packets.ip6(THERE6, HERE6, 17, packets.udp(THERE6, HERE6, 9, 8, PAYLOAD)), 40),
+    "IPv6 TCP": (packets.ip6(THERE6, HERE6, 6, packets.tcp(THERE6, HERE6, 9, 7, payload=PAYLOAD)), 40),
+    "IPv6 ICMPv6": (packets.ip6(THERE6, HERE6, 58, packets.icmp6(THERE6, HERE6, 129, 0, b"\0\7\0\1", PAYLOAD)), 44),
 }
 # Of each family so many exact rules, all of whose fields are compared, that do so.
 RULES = {"1 rule, forward": (FORWARD, 1), "1 rule, capture": (CAPTURE, 1), f"{MANY} rules, capture": (CAPTURE, MANY)}
@@ -51,7 +52,10 @@ def _exact(number, operation, family):
 
 
 def _floods(script):
-    return {name: script.call("flood", "tap0", COUNT, packets.ethernet(NEAR, FAR, packet).hex()) for name, packet in FOREIGN.items()}
+    return {
+        name: script.call("flood", "tap0", COUNT, packets.ethernet(NEAR, FAR, packet).hex(), 14 + other)
+        for name, (packet, other) in FOREIGN.items()
+    }
 
 
 def _script(operation, count):

@@ -45,8 +45,6 @@ def test_slip(measured):
 def test_packets_that_match_nothing(guest_root, tmp_path_factory):
     """They cost at most 200 instructions more than without the module, under one rule and under many, captured or not."""
     cost = figures_capture.measure(guest_root, chosen_kernel(), tmp_path_factory.mktemp("figures"))
-    # The filter in front of ten thousand rules lets some foreign flows through, which then cost a look-up: as a rule 200.
-    usual = sorted(more for row in cost.more.values() for more in row.values())
-    assert usual[len(usual) * 3 // 4] <= 200 and usual[-1] <= 450, "\n".join(figures_capture.table(cost))
+    assert cost.worst <= 200, "\n".join(figures_capture.table(cost))
     # Some of it is there: the packets did go through the hook.
     assert min(min(row.values()) for row in cost.more.values()) > 50, "\n".join(figures_capture.table(cost))

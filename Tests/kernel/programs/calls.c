@@ -14,7 +14,8 @@
  *	poll N MS			prints revents
  *	eventfd N			read8 N				what an eventfd has counted
  *	send INTERFACE HEX		a frame, by AF_PACKET
- *	flood INTERFACE COUNT HEX	a frame many times; prints the ns that it took
+ *	flood INTERFACE COUNT HEX [OFFSET]	a frame many times; prints the ns that it took. The two bytes at OFFSET are
+ *				others in each
  *	sleep MS
  *	shell COMMAND		runs it in a shell; prints its exit status
  *	user UID			goes on as that user, for good
@@ -97,15 +98,20 @@ static long send_frame(const char *interface, const char *hex)
 	return send_bytes(interface, from_hex(hex, buffer));
 }
 
-static long flood(const char *interface, long count, const char *hex)
+static long flood(const char *interface, long count, const char *hex, size_t other)
 {
 	struct timespec begin, end;
 	long length = from_hex(hex, buffer);
 	long result = send_bytes(interface, length);
 
 	clock_gettime(CLOCK_MONOTONIC, &begin);
-	while (count-- && result >= 0)
+	while (count-- && result >= 0) {
+		uint16_t number = count;
+
+		if (other)
+			memcpy(buffer + other, &number, sizeof(number));
 		result = send_bytes(NULL, length);
+	}
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	return result < 0 ? result : (end.tv_sec - begin.tv_sec) * 1000000000L + end.tv_nsec - begin.tv_nsec;
 }
@@ -200,7 +206,7 @@ static void run(char *text)
 	} else if (!strcmp(word[0], "send")) {
 		result = send_frame(word[1], word[2]);
 	} else if (!strcmp(word[0], "flood")) {
-		result = flood(word[1], atol(word[2]), word[3]);
+		result = flood(word[1], atol(word[2]), word[3], word[4] ? atol(word[4]) : 0);
 	} else if (!strcmp(word[0], "sleep")) {
 		result = outcome(usleep(1000 * atoi(word[1])));
 	} else if (!strcmp(word[0], "namespace")) {
