@@ -14,6 +14,7 @@ from kbed import built_module
 from sending import SENT, compiled, parsed
 
 RIVAL = pathlib.Path(__file__).resolve().parent / "rival"
+STEADY = pathlib.Path(__file__).resolve().parent / "steady"
 NEAR, FAR = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
 HERE, THERE, HERE6, THERE6 = "10.9.0.1", "203.0.113.5", "fd09::1", "fd77::1"
 PROCESSORS = 2
@@ -30,8 +31,12 @@ def guest(smp, tmp_path_factory):
         f"/bin/ip link add near0 address {NEAR} type veth peer name tap0 address {FAR};"
         "for each in near0 tap0; do /bin/ip link set $each up; done; sleep 3"
     ).check()
+    steady = smp.load(STEADY)
+    # Stamps are switched on a little later than asked for.
+    smp.run("sleep 0.5").check()
     yield smp
     smp.run("/bin/ip link del near0").check()
+    smp.unload(steady)
 
 
 def udp(port, family=4, payload=b"x" * 20):
