@@ -22,18 +22,19 @@ def guest(debug, tmp_path_factory):
     hostile.strip(debug)
 
 
-def rewritten(guest, interface, seed, calls, what=""):
-    said = hostile.ran(guest, f"rewrite {interface} {seed} {calls} {what}", timeout=120)
+def rewritten(guest, interface, frames, what=""):
+    said = hostile.ran(guest, f"rewrite {interface} {SEED} {frames} {what}", timeout=120)
     taken, sent, failed = (int(word) for word in said.split() if word.isdigit())
-    assert taken == sent + failed and sent > 0 and failed > 0, said
-    return taken
+    assert taken == sent + failed and taken >= frames, f"KTRXER_SEED={SEED}: {said}"
+    # Neither all good nor all bad: there was something to be mixed up.
+    assert sent > taken // 20 and failed > taken // 20, f"KTRXER_SEED={SEED}: {said}"
 
 
 @pytest.mark.parametrize("what", ["", "indices"], ids=["descriptors", "indices"])
 @pytest.mark.parametrize("interface", ["odd0", "near0"])
 def test_rewriting(guest, interface, what):
     """Lengths, offsets, flags, launch times and, in the second kind, all indices, by three threads while two submit."""
-    assert rewritten(guest, interface, SEED, 60, what) > 500, f"KTRXER_SEED={SEED}"
+    rewritten(guest, interface, 1000, what)
 
 
 @pytest.mark.parametrize("kernel", ["6.1"])
@@ -47,7 +48,7 @@ def test_rewriting_in_parallel(guest_root, tmp_path_factory, kernel):
         assert guest.run("nproc").check().out == "2\n"
         for interface in "odd0", "near0":
             for what in "", "indices":
-                assert rewritten(guest, interface, SEED, 1000, what) > 500, f"KTRXER_SEED={SEED}"
+                rewritten(guest, interface, 5000, what)
         hostile.strip(guest)
         guest.unload()
         guest.judge()

@@ -49,13 +49,15 @@ static inline unsigned long long monotonic(void)
 	return time.tv_sec * 1000000000ULL + time.tv_nsec;
 }
 
-/* xorshift: the same numbers from the same seed everywhere. */
+/* The same numbers from the same seed everywhere. */
 static inline unsigned long long random_number(unsigned long long *state)
 {
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
+	/* SplitMix64: a counter that is mixed, so that seeds that differ by one have nothing in common. */
+	unsigned long long mixed = *state += 0x9E3779B97F4A7C15ULL;
+
+	mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9ULL;
+	mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EBULL;
+	return mixed ^ mixed >> 31;
 }
 
 static inline struct ktx_bind binding(const char *interface, unsigned int entries, unsigned int frame_bytes)
