@@ -127,6 +127,7 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 		return 0;
 	}
 	HARD_TX_LOCK(dev, txq, smp_processor_id());
+	WRITE_ONCE(ktx->sending, true);
 	cause = obstacle(dev, txq);
 	first_ns = ktime_get_ns();
 	first_mark = mark();
@@ -152,9 +153,7 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 		quota--;
 		following = next_of_burst(ktx, quota, now, queue);
 		handed->at = handed->account.launch ? now : mark();
-		WRITE_ONCE(ktx->sending, true);
 		handed->result = netdev_start_xmit(skb, dev, txq, following);
-		WRITE_ONCE(ktx->sending, false);
 		if (unlikely(!dev_xmit_complete(handed->result))) {
 			/* As the stack does, we count on cb being left alone by a driver that refuses. */
 			ktx_put_back(ktx, skb);
@@ -175,6 +174,7 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 	}
 	last_mark = mark();
 	last_ns = ktime_get_ns();
+	WRITE_ONCE(ktx->sending, false);
 	HARD_TX_UNLOCK(dev, txq);
 
 	count = handed - ktx->handed;
