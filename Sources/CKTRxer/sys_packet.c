@@ -15,6 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Drivers account 2,304 bytes for a packet in half a page, and twice what they use in the worst case. */
+#define BUFFER_BYTES (KTRXER_PACKET_BUFFERED * 4608)
 
 /* Where the kernel looks for the frame in a send slot (af_packet.c: tpacket_parse_header). */
 #define SEND_DATA_OFFSET ((uint32_t)(TPACKET2_HDRLEN - sizeof(struct sockaddr_ll)))
@@ -98,7 +100,7 @@ static int make_slots(struct ktrxer_packet *packet, const struct ktrxer_packet_s
 /* Each ring makes the kernel wait for its other processors (af_packet.c: packet_set_ring, synchronize_net). */
 static int map_rings(struct ktrxer_packet *packet, const struct ktrxer_packet_setup *setup)
 {
-	uint32_t receive_bytes, send_bytes;
+	uint32_t receive_bytes = 0, send_bytes, receive_slots = setup->receive_slots;
 	int fd = packet->descriptor;
 	int result = set_number(fd, SOL_PACKET, PACKET_VERSION, TPACKET_V2);
 
@@ -110,9 +112,12 @@ static int map_rings(struct ktrxer_packet *packet, const struct ktrxer_packet_se
 		packet->prefix = sizeof(struct virtio_net_hdr);
 		result = set_number(fd, SOL_PACKET, PACKET_VNET_HDR, 1);
 	}
-	if (!result)
-		result = make_ring(fd, PACKET_RX_RING, setup->receive_slots, setup->receive_slot_size,
-				   &receive_bytes, &packet->receive_block);
+	/* Without CAP_NET_ADMIN the buffer stays as it is, and may be too small for what a ring was not asked for. */
+	if (!receive_slots && set_number(fd, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES))
+		receive_slots = KTRXER_PACKET_BUFFERED;
+	if (!result && receive_slots)
+		result = make_ring(fd, PACKET_RX_RING, receive_slots, setup->receive_slot_size, &receive_bytes,
+				   &packet->receive_block);
 	if (!result)
 		result = make_ring(fd, PACKET_TX_RING, setup->send_slots, setup->send_slot_size, &send_bytes,
 				   &packet->send_block);
@@ -278,7 +283,10 @@ int32_t ktrxer_packet_send(struct ktrxer_packet *packet)
 	return send(packet->descriptor, NULL, 0, MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
-/* Without a ring. A socket bound to one protocol is not shown what this host sends. */
+/*
+ * Without a receive ring. A socket bound to one protocol is not shown what this host sends. The prefix is received as
+ * it is sent.
+ */
 static int32_t receive(struct ktrxer_packet *packet, struct ktrxer_captured *captured)
 {
 	struct ktrxer_message message;
@@ -289,9 +297,11 @@ static int32_t receive(struct ktrxer_packet *packet, struct ktrxer_captured *cap
 			packet->failed = 1;
 		return 0;
 	}
-	captured->frame = received;
-	captured->length = (uint32_t)length;
-	captured->wire_length = (uint32_t)length;
+	if ((uint32_t)length < packet->prefix)
+		return 0;
+	captured->frame = received + packet->prefix;
+	captured->length = (uint32_t)length - packet->prefix;
+	captured->wire_length = captured->length;
 	captured->network_offset = packet->link_length;
 	captured->outgoing = 0;
 	captured->realtime = message.realtime;
@@ -304,7 +314,7 @@ int32_t ktrxer_packet_peek(struct ktrxer_packet *packet, struct ktrxer_captured 
 	const struct sockaddr_ll *from;
 	uint32_t status, start;
 
-	if (!packet->mapped)
+	if (!packet->receive_slots)
 		return receive(packet, captured);
 	header = receive_slot(packet);
 	status = __atomic_load_n(&header->tp_status, __ATOMIC_ACQUIRE);
@@ -323,7 +333,7 @@ int32_t ktrxer_packet_peek(struct ktrxer_packet *packet, struct ktrxer_captured 
 
 void ktrxer_packet_next(struct ktrxer_packet *packet)
 {
-	if (!packet->mapped)
+	if (!packet->receive_slots)
 		return;
 	__atomic_store_n(&receive_slot(packet)->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
 	packet->receive_next = (packet->receive_next + 1) % packet->receive_slots;

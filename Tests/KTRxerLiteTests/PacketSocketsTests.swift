@@ -60,7 +60,7 @@ struct PacketSocketsTests {
         #expect(try use("192.0.2.1") == plain)
     }
 
-    @Test(arguments: [0, 32]) func whatIsLeftIsForgotten(burst: Int) throws {
+    @Test(arguments: [0, 32, 200]) func whatIsLeftIsForgotten(burst: Int) throws {
         let ping = "ip netns exec $P fping -c 3 -p 10 -q 192.0.2.2 2>/dev/null"
         try use("192.0.2.1", burst: burst) { socket in
             try network.shell(ping)

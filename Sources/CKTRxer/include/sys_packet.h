@@ -13,10 +13,13 @@
 
 #include <stdint.h>
 
+/* Packets that the socket's buffer holds for sure where no receive ring is asked for. */
+#define KTRXER_PACKET_BUFFERED 128
+
 struct ktrxer_packet_setup {
 	uint32_t interface_index;
 	uint32_t ethertype; /* host order: 0x0800 or 0x86DD; only such packets are received */
-	uint32_t receive_slots; /* powers of two */
+	uint32_t receive_slots; /* powers of two; 0: no receive ring, see KTRXER_PACKET_BUFFERED */
 	uint32_t receive_slot_size; /* bytes with the kernel's header; a power of two, 256 or more */
 	uint32_t send_slots;
 	uint32_t send_slot_size;
@@ -70,7 +73,7 @@ enum ktrxer_slot_state {
 
 /* A packet socket that neither sends nor receives yet. A descriptor or -errno, such as -EPERM. */
 int32_t ktrxer_packet_socket(void);
-/* Binds a socket, and owns it: closed on failure. 0 or -errno. Waits for the other processors twice if mapped. */
+/* Binds a socket, and owns it: closed on failure. 0 or -errno. Waits for the other processors for each ring. */
 int32_t ktrxer_packet_open(struct ktrxer_packet *packet, int32_t descriptor, const struct ktrxer_packet_setup *setup);
 /* Between measurements: receives nothing, and keeps no slots of its own. 0 or -errno. */
 int32_t ktrxer_packet_park(struct ktrxer_packet *packet);

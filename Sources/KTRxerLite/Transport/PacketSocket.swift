@@ -29,7 +29,8 @@ struct PacketShape: Equatable {
         // Without rings a slot is free again soon (PacketSender): 64 carry 1,000 probes a second.
         sendSlots = Self.powerOfTwo(probes, within: 2, isMapped ? 1024 : 64)
         sendSlotSize = Self.powerOfTwo(frameLength + Self.slotOverhead, within: 256, 131_072)
-        receiveSlots = isMapped ? Self.powerOfTwo(max(burst, min(probes, 32)), within: 16, 512) : 0
+        // The ring costs 10 ms before the first probe: only for answers that the socket's own buffer does not hold.
+        receiveSlots = burst > KTRXER_PACKET_BUFFERED ? Self.powerOfTwo(burst, within: 256, 512) : 0
     }
 
     /// Whether a socket bound in this shape can serve a measurement of another. Slots without rings are made anew.
