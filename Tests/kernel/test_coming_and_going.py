@@ -124,7 +124,9 @@ def test_the_system_has_its_turn(guest, how):
     # Both ends are on this machine, and the flood is received as well: that shall not push the pings out of the queue.
     guest.run("echo 100000 > /proc/sys/net/core/netdev_max_backlog").check()
     answered, worst, floods = replies(guest, f"near0 {how}")
-    assert answered == 50 and worst < 50, (answered, worst, floods)
+    # In the middle of a call that submits a thousand, that is, and not after it: whatever that takes on a busy machine.
+    call = min(flood["time"] / flood["calls"] for flood in floods) / 1e6
+    assert answered == 50 and worst < max(50, call / 2), (answered, worst, call, floods)
     for flood in floods:
         assert flood["sent"] > 100, floods
         # Each wake may spin once for the ceiling, and go on for its spell.
