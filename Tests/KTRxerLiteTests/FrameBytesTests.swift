@@ -135,26 +135,3 @@ import Testing
         return sum.folded
     }
 }
-
-/// One's-complement sum the slow way: the bytes as one big number in base 65536, modulo 65535, with
-/// 65535 rather than 0 for anything but all zeros.
-func slowSum(_ bytes: [UInt8]) -> UInt16 {
-    var rest = 0
-    var allZero = true
-    for (index, byte) in bytes.enumerated() {
-        allZero = allZero && byte == 0
-        rest = (rest + Int(byte) * (index % 2 == 0 ? 256 : 1)) % 65535
-    }
-    return allZero ? 0 : (rest == 0 ? 65535 : UInt16(rest))
-}
-
-/// Runs a builder on `room` zero bytes and returns the bytes that it says it wrote.
-func build(room: Int = 2048, _ body: (inout MutableRawSpan) throws(FrameError) -> Int) throws(FrameError)
-    -> [UInt8]
-{
-    var buffer = [UInt8](repeating: 0, count: room)
-    var span = buffer.mutableSpan
-    var raw = span.mutableBytes
-    let length = try body(&raw)
-    return Array(buffer[0..<length])
-}

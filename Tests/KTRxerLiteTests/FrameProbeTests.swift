@@ -4,42 +4,16 @@ import Testing
 
 @testable import KTRxerLite
 
-/// Addresses of the tests' own side and of the probed side.
-func testSource(_ family: AddressFamily) -> IPAddress {
-    family == .ipv4 ? IPAddress(v4: 0xC000_0201) : IPAddress(v6High: 0x2001_0DB8_0000_0001, low: 0x0A)
-}
-
-func testTarget(_ family: AddressFamily) -> IPAddress {
-    family == .ipv4 ? IPAddress(v4: 0xC633_6407) : IPAddress(v6High: 0x2001_0DB8_0000_00FF, low: 0x07)
-}
-
-func testRouter(_ family: AddressFamily) -> IPAddress {
-    family == .ipv4 ? IPAddress(v4: 0xCB00_7101) : IPAddress(v6High: 0x2001_0DB8_0000_000F, low: 0x01)
-}
-
-func testFlow(
-    _ proto: ProbeProtocol, _ family: AddressFamily, payload: Int = 32, constant: Bool = true,
-    token: UInt32 = 0xC0FF_EE42
-) -> Flow {
-    Flow(
-        proto: proto, destination: testTarget(family), destinationPort: proto == .tcpSyn ? 443 : 33434,
-        sourcePort: 40_000, payloadLength: payload, trafficClass: 0xB8, dontFragment: true,
-        constantFlow: constant,
-        token: token)
-}
-
-func testProbe(_ flow: Flow, _ sequence: UInt32, ttl: UInt8 = 7) throws(FrameError) -> [UInt8] {
-    try build(room: 70_000) { out throws(FrameError) in
-        try ProbePacket.build(
-            flow: flow, source: testSource(flow.destination.family),
-            probe: Probe(sequence: sequence, launch: 0, ttl: ttl), into: &out, at: 0)
-    }
-}
-
-let everyFamily: [AddressFamily] = [.ipv4, .ipv6]
-let everyProtocol: [ProbeProtocol] = [.icmp, .udp, .tcpSyn]
-
 @Suite struct FrameProbeTests {
+    @Test(arguments: everyFamily, everyProtocol)
+    func vectors(_ family: AddressFamily, _ proto: ProbeProtocol) throws {
+        for constant in [false, true] {
+            let name = "probe_\(proto.name)\(family == .ipv4 ? "4" : "6")\(constant ? "_constant" : "")"
+            let expected = try FrameVectors.named(name)
+            #expect(try testProbe(testFlow(proto, family, constant: constant), 0x0105) == expected, "\(name)")
+        }
+    }
+
     /// Offset of the transport header, and its bytes' checksum verified.
     private func transport(_ packet: [UInt8], _ flow: Flow) throws -> Int {
         let family = flow.destination.family

@@ -33,6 +33,12 @@ public struct HeaderOption: Equatable, Sendable {
     /// Offset and length in bytes of the option's value, without kind and length.
     public var valueOffset: Int
     public var valueLength: Int
+
+    public init(kind: UInt8, valueOffset: Int, valueLength: Int) {
+        self.kind = kind
+        self.valueOffset = valueOffset
+        self.valueLength = valueLength
+    }
 }
 
 /// Reads options one after the other. Padding is passed over; every step moves on, so the walk ends.
