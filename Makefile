@@ -24,6 +24,10 @@ setup-kernels: ## setup, and every other Debian kernel that the module is tried 
 build: $(OUT)/ktrxer-agent $(OUT)/libktrxer.a $(OUT)/examples/ping $(OUT)/examples/pair ## agent, C library and examples for TARGET (x86_64), in build/TARGET/
 	@ls -l $^
 
+.PHONY: build-all
+build-all: ## build, for every target
+	@set -e; for target in $(TARGETS); do $(MAKE) --no-print-directory build TARGET=$$target; done
+
 .PHONY: run
 run: ## build the agent and run examples/first-run.conf in a small internet made of network namespaces
 	@Tests/beds/setup.sh build

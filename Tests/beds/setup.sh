@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Brings what is missing on a Debian 12 machine, and says so line by line; with nothing missing it is done at once.
-#   setup.sh build   what building and running the agent needs
+#   setup.sh build   what building and running the agent on this machine needs
+#   setup.sh targets that, and what building for the other targets needs, and running those programs here
 #   setup.sh all     that, and what the tests need: tools to compare with, pytest, the User Mode Linux kernels, and
 #                    the Debian kernels that this machine's compiler can build modules for (6.1, 6.12)
 #   setup.sh kernels that, and every other Debian kernel that modules are tried on (5.10, 7; needs root)
@@ -17,6 +18,7 @@ what=${1:-all}
 build_packages="gcc binutils libc6-dev make musl-tools linux-libc-dev patch iproute2 ethtool"
 test_packages="python3-venv tcpdump tshark fping mtr-tiny scamper mandoc busybox-static wireguard-tools \
 	linux-source-6.1 flex bison bc xz-utils kmod cpio pahole sparse qemu-system-x86"
+target_packages="qemu-user-static $(sed -n 's/^PACKAGES := //p' "$here"/../../toolchains/*.mk | tr '\n' ' ')"
 kernel_packages="debootstrap"
 python_packages="pytest pytest-xdist"
 
@@ -25,12 +27,13 @@ fail() { echo "setup: $*" >&2; exit 69; }
 
 case $what in
 build) packages=$build_packages ;;
-all) packages="$build_packages $test_packages" ;;
-kernels) packages="$build_packages $test_packages $kernel_packages" ;;
-*) echo "usage: setup.sh build|all|kernels" >&2; exit 64 ;;
+targets) packages="$build_packages $target_packages" ;;
+all) packages="$build_packages $target_packages $test_packages" ;;
+kernels) packages="$build_packages $target_packages $test_packages $kernel_packages" ;;
+*) echo "usage: setup.sh build|targets|all|kernels" >&2; exit 64 ;;
 esac
 
-command -v swiftc >/dev/null || fail "no swiftc on the PATH; install Swift 6.3 or later from https://swift.org/install"
+command -v swiftc >/dev/null || fail "no swiftc on the PATH; install Swift 6.3 from https://swift.org/install"
 command -v dpkg-query >/dev/null || fail "this is not Debian; install by other means: $packages"
 
 missing=$(comm -23 <(printf '%s\n' $packages | sort) <(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' $packages \
@@ -55,6 +58,14 @@ if [ ! -e "$libc/libc.a" ]; then
 	"$here/../../toolchains/musl.sh" build "$cache"
 fi
 [ "$what" != build ] || exit 0
+for file in "$here"/../../toolchains/*.mk; do
+	target=$(basename "$file" .mk)
+	if grep -q '^CROSS := ' "$file" && ! make -s -C "$here/../.." toolchain-made TARGET="$target" 2> /dev/null; then
+		say "building the C library and runtime for $target in $cache"
+		make -s -C "$here/../.." toolchain TARGET="$target"
+	fi
+done
+[ "$what" != targets ] || exit 0
 
 mkdir -p "$cache"
 exec 8> "$cache/setup.lock"

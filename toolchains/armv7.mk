@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: MIT
+# 32-bit ARM, little-endian, with the FPU's registers for arguments as Debian's armhf.
+PACKAGES := gcc-arm-linux-gnueabihf linux-libc-dev-armhf-cross
+CROSS := yes
+SWIFT_TRIPLE := armv7-none-none-eabi
+CLANG_TRIPLE := armv7-linux-musleabihf
+CLANG_FLAGS := -mthumb -mfpu=vfpv3-d16
+EMULATOR := qemu-arm-static
+COMPILER := arm-linux-gnueabihf
+MACHINE := -mthumb -march=armv7-a+fp

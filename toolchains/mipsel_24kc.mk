@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+# 32-bit MIPS, little-endian, without an FPU: OpenWrt's mipsel_24kc.
+PACKAGES := gcc-mipsel-linux-gnu linux-libc-dev-mipsel-cross
+CROSS := yes
+SWIFT_TRIPLE := armv7-none-none-eabi
+CLANG_TRIPLE := mipsel-linux-musl
+CLANG_FLAGS := -march=mips32r2 -msoft-float
+EMULATOR := qemu-mipsel-static -cpu 24Kc
+COMPILER := mipsel-linux-gnu
+MACHINE := -march=24kc -msoft-float
+# Programs are smaller without the conventions of shared libraries, and GNU's linker refuses how LLVM follows them.
+STATIC_FLAGS := -mno-abicalls -fno-pic
+BUILTINS := yes
+# What only debuggers read, and what strip leaves.
+DEAD_SECTIONS := .pdr .gnu.attributes .mdebug.abi32
