@@ -11,6 +11,7 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 include toolchains/embedded.mk
+include toolchains/selftest.mk
 
 .PHONY: setup
 setup: ## install and build what the tests need and this machine lacks (Debian 12; root when packages are missing)
@@ -43,12 +44,21 @@ test: ## set up, build, and pass all tests
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory build
 	@$(MAKE) --no-print-directory test-unit
+	@$(MAKE) --no-print-directory test-selftest
 	@$(MAKE) --no-print-directory test-kernel
 	@$(MAKE) --no-print-directory test-network
 
 .PHONY: test-unit
 test-unit: ## unit tests on the host
 	swift test
+
+.PHONY: test-selftest
+test-selftest: ## build everything for every target and run it under qemu's user-mode emulation; build one twice
+	@set -e; for target in $(TARGETS); do $(MAKE) --no-print-directory build selftest TARGET=$$target; done
+	@toolchains/guard.py code $(foreach target,$(TARGETS),build/$(target)/obj/{KTRxerLite,agent,selftest}.ll)
+	@Tests/SelfTest/run.sh $(TARGETS)
+	@Tests/SelfTest/missing.sh
+	@Tests/SelfTest/reproduce.sh mips_24kc
 
 .PHONY: test-network
 test-network: build ## network tests: in User Mode Linux with virtual time, and (as root) on this kernel
@@ -67,11 +77,14 @@ bench-kernel: build ## figures of the kernel module beside other ways to send, i
 	@Tests/kernel/figures.sh
 
 .PHONY: lint
-lint: ## formatting and style of the sources, kernel style and sparse for the module, manual pages and their examples
+lint: $(OBJ)/agent.o ## formatting and style of the sources, code that other targets could not run, kernel style and sparse for the module, manual pages and their examples
 	swift format lint --strict --recursive Sources Tests Package.swift
 	@command -v mandoc >/dev/null || { echo "lint: no mandoc here; run: make setup" >&2; exit 69; }
 	mandoc -T lint -W warning docs/man/ktrxer-agent.8 $$(grep -L '^\.so ' docs/man/man3/*.3) docs/man/man4/*.4
 	@Tests/documentation/check.py
+	@toolchains/guard.py self-check
+	@toolchains/guard.py sources
+	@toolchains/guard.py code $(OBJ)/KTRxerLite.ll $(OBJ)/agent.ll
 	@Tests/kernel/lint.sh
 
 .PHONY: clean
