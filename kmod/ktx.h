@@ -190,7 +190,7 @@ void ktx_xmit_spin(struct ktx *ktx, u32 spin_ns);
 void ktx_xmit(struct ktx *ktx, struct sk_buff_head *prepared);
 /* Completes a frame that never got an skb. */
 void ktx_refuse(struct ktx *ktx, const struct ktx_descriptor *descriptor, enum ktx_status status);
-/* Cancels waiting frames, those with *cookie or all; returns how many. */
+/* Cancels waiting frames: the submitted ones with *cookie, or all. Returns how many, reactions not counted. */
 int ktx_xmit_cancel(struct ktx *ktx, const u64 *cookie, enum ktx_status status);
 /* The interface is going away: completes everything and gives up the reference. */
 void ktx_xmit_gone(struct ktx *ktx);

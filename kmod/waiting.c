@@ -72,6 +72,14 @@ void ktx_waiting_init(struct ktx *ktx)
 	look_at_first(ktx);
 }
 
+/* A cookie means frames of the submission ring: a rule's number may be the same, and is its own affair. */
+static bool is_meant(struct sk_buff *skb, const u64 *cookie)
+{
+	const struct ktx_account *account = &ktx_frame(skb)->account;
+
+	return !cookie || (account->cookie == *cookie && !(account->flags & KTX_COMPLETION_REACTION));
+}
+
 int ktx_end_all(struct ktx *ktx, const u64 *cookie, enum ktx_status status)
 {
 	u64 now = ktime_get_ns();
@@ -80,7 +88,7 @@ int ktx_end_all(struct ktx *ktx, const u64 *cookie, enum ktx_status status)
 	int ended = 0;
 
 	skb_queue_walk_safe(&ktx->due, skb, next) {
-		if (cookie && ktx_frame(skb)->account.cookie != *cookie)
+		if (!is_meant(skb, cookie))
 			continue;
 		ended += !(ktx_frame(skb)->account.flags & KTX_COMPLETION_REACTION);
 		ktx_end(ktx, skb, status, now);
@@ -88,7 +96,7 @@ int ktx_end_all(struct ktx *ktx, const u64 *cookie, enum ktx_status status)
 	for (node = rb_first(&ktx->timed); node; node = behind) {
 		behind = rb_next(node);
 		skb = ktx_of_node(node);
-		if (cookie && ktx_frame(skb)->account.cookie != *cookie)
+		if (!is_meant(skb, cookie))
 			continue;
 		ended += !(ktx_frame(skb)->account.flags & KTX_COMPLETION_REACTION);
 		ktx_end(ktx, skb, status, now);

@@ -56,7 +56,10 @@ static inline void ktx_take(struct ktx *ktx, struct sk_buff *skb)
 void ktx_put_back(struct ktx *ktx, struct sk_buff *skb);
 /* Completes a frame that waits, and frees it. */
 void ktx_end(struct ktx *ktx, struct sk_buff *skb, enum ktx_status status, u64 now);
-/* Completes all that waits, of one cookie or any. Returns how many frames of the submission ring. */
+/*
+ * Completes all that waits, or with a cookie the frames of the submission ring that have it. Returns how many frames of
+ * the submission ring.
+ */
 int ktx_end_all(struct ktx *ktx, const u64 *cookie, enum ktx_status status);
 
 /* xmit.c */

@@ -92,6 +92,18 @@ class Bind(ctypes.Structure):
         "completion_offset", "frame_offset")] + [("map_bytes", c_uint64)]  # fmt: skip
 
 
+class SenderStatistics(ctypes.Structure):
+    _fields_ = [(name, c_uint64) for name in (
+        "submitted", "sent", "failed", "bytes", "retries", "timer_wakes", "spin_ns", "held_back", "reactions", "reactions_lost",
+        "completions_lost")] + [(name, c_uint32) for name in (
+        "lead_ns", "lateness_ns", "lateness_least_ns", "lateness_most_ns")] + [("reserved", c_uint64 * 4)]  # fmt: skip
+
+
+class Descriptor(ctypes.Structure):
+    _fields_ = [("launch_ns", c_uint64), ("cookie", c_uint64), ("frame_offset", c_uint32), ("frame_length", c_uint32),
+                ("flags", c_uint32), ("queue", c_uint16), ("reserved", c_uint16)]  # fmt: skip
+
+
 def _command(direction, number, size):
     return direction << 30 | size << 16 | 0xB7 << 8 | number
 
@@ -100,6 +112,8 @@ INFO = _command(2, 0x00, ctypes.sizeof(Info))
 EVENTFD = _command(0, 0x01, 0)
 KTX_BIND = _command(3, 0x10, ctypes.sizeof(Bind))
 KTX_SUBMIT = _command(0, 0x11, 0)
+KTX_CANCEL = _command(1, 0x12, 8)
+KTX_STATISTICS = _command(2, 0x13, ctypes.sizeof(SenderStatistics))
 SETUP = _command(3, 0x20, ctypes.sizeof(Setup))
 RULE_ADD = _command(1, 0x21, ctypes.sizeof(Rule))
 RULE_REPLACE = _command(1, 0x22, ctypes.sizeof(Rule))

@@ -11,10 +11,10 @@ import packets
 from capturing import (
     BASE_LINK, BASE_NETWORK, BASE_TRANSPORT, CAPTURE, CAPTURE_DROP, COPY_ADD, COPY_ADD_SEGMENT, DROP, EDIT_DESTINATION,
     EDIT_DESTINATION_PORT, EDIT_DSCP, EDIT_PAYLOAD, EDIT_SOURCE, EDIT_SOURCE_PORT, EDIT_TTL, EVENTFD, FORWARD, INFO, KTX_BIND,
-    POLLERR, POLLHUP, POLLIN, REACT_APPEND_PAYLOAD, REACT_CHECKSUMS, RECORD_CHECKSUM_OPEN, RECORD_CUT, RECORD_DROPPED,
+    KTX_CANCEL, KTX_STATISTICS, KTX_SUBMIT, POLLERR, POLLHUP, POLLIN, REACT_APPEND_PAYLOAD, REACT_CHECKSUMS, RECORD_CHECKSUM_OPEN, RECORD_CUT, RECORD_DROPPED,
     RECORD_ERROR, RECORD_FRAGMENT, RECORD_LINK, RULE_ADD, RULE_DELETE, RULE_FLUSH, RULE_LINK, RULE_LIST, RULE_NEIGHBOUR,
-    RULE_REPLACE, SETUP, STAMP_KERNEL, STATISTICS, THRESHOLD, Bind, Capture, Counters, Info, Rule, RuleList, Script, Setup,
-    Statistics, bound, counters_of, interface, reaction, rule,
+    RULE_REPLACE, SETUP, STAMP_KERNEL, STATISTICS, THRESHOLD, Bind, Capture, Counters, Descriptor, Info, Rule, RuleList, Script,
+    SenderStatistics, Setup, Statistics, bound, counters_of, interface, reaction, rule,
 )
 from sending import compiled
 
@@ -621,6 +621,38 @@ def test_delay_repeat_and_limit(guest):
     wanted = sorted(each.monotonic_ns + 20_000_000 + n * 3_000_000 for each in seen[:2] for n in range(4))
     assert all(0 <= left - right < 1_000_000 for left, right in zip(times, wanted)), (times, wanted)
     assert all(each.data == template for each in out)
+
+
+PONG = packets.ethernet(FAR, NEAR, packets.ip4(HERE, THERE, 17, packets.udp(HERE, THERE, 9, 9, b"pong")))
+
+
+def test_cancelling_leaves_reactions_alone(guest):
+    """A cookie means frames that were submitted, not those of rules with the same number; all means all."""
+    script = Script()
+    capture = Capture(script)
+    bound(script, guest, "near0", PONG)
+    added = capture.add(rule(1, protocol=17, destination_port=5000, reaction=reaction(SLOT_FD, 0, len(PONG), cookie=77, delay_ns=500_000_000)))
+    far = Descriptor(launch_ns=1 << 62, cookie=77, frame_length=len(PONG))
+    script.call("fill", 20, Bind.submission_offset.offset, bytes(far).hex())
+    script.call("poke", 20, 0, struct.pack("=I", 1).hex())
+    taken = script.ioctl(20, KTX_SUBMIT, 0)
+    script.send("tap0", udp4(5000))
+    cookie = struct.pack("=Q", 77)
+    cancelled = [script.ioctl(20, KTX_CANCEL, cookie) for _ in range(2)]
+    script.call("sleep", 600)
+    sent = script.ioctl(20, KTX_STATISTICS, SenderStatistics())
+    script.send("tap0", udp4(5000))
+    every = script.ioctl(20, KTX_CANCEL, 0)
+    script.call("sleep", 600)
+    after = script.ioctl(20, KTX_STATISTICS, SenderStatistics())
+    script.run(guest)
+    added.check()
+    taken.check(1)
+    assert [each.result for each in cancelled] == [1, 0]
+    sent, after = (SenderStatistics.from_buffer_copy(each.data) for each in (sent, after))
+    assert (sent.reactions, sent.reactions_lost, sent.sent, sent.failed) == (1, 0, 1, 1)
+    every.check(0)
+    assert (after.reactions, after.reactions_lost) == (1, 1)
 
 
 def test_reaction_without_its_source(guest):

@@ -268,7 +268,8 @@ struct ktx_statistics {
 #define KTX_IOC_SUBMIT _IO(KTRXER_IOC_MAGIC, 0x11)
 /*
  * Completes scheduled frames that have not left, as KTX_CANCELLED. The argument points to the cookie of those that are
- * meant, or is NULL for all. Returns how many. ENOTCONN.
+ * meant, or is NULL for all. Frames of rules are meant only by NULL, whatever their cookie. Returns how many frames it
+ * were, those of rules not counted. ENOTCONN.
  */
 #define KTX_IOC_CANCEL _IOW(KTRXER_IOC_MAGIC, 0x12, __u64)
 #define KTX_IOC_STATISTICS _IOR(KTRXER_IOC_MAGIC, 0x13, struct ktx_statistics)
