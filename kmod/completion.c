@@ -34,6 +34,7 @@ void ktx_finish(struct ktx *ktx, const struct ktx_account *account, enum ktx_sta
 {
 	bool reaction = account->flags & KTX_COMPLETION_REACTION;
 
+	ktrxer_frame_release(account->length);
 	if (status == KTX_SENT) {
 		ktx->statistics.sent++;
 		ktx->statistics.bytes += account->length;
@@ -54,7 +55,6 @@ void ktx_finish(struct ktx *ktx, const struct ktx_account *account, enum ktx_sta
 		}
 	} else {
 		ktx->waiting--;
-		ktrxer_frame_release(account->length);
 	}
 	post(ktx, account, status, stamp);
 }

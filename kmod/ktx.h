@@ -165,10 +165,12 @@ enum ktx_status ktx_prepare(struct ktx *ktx, struct net_device *dev, const struc
 			    struct sk_buff **skb);
 /*
  * An empty skb for a frame of `length` bytes on this sender's interface, for a rule's frame: put the bytes with
- * skb_put(), then ktx_react(). NULL without memory or interface. Any context but hard interrupts; under RCU or with
- * the sender referenced.
+ * skb_put(), all of them, then ktx_react() or ktx_reaction_free(). NULL without memory, below memory_ceiling as well,
+ * or without interface. Any context but hard interrupts; under RCU or with the sender referenced.
  */
 struct sk_buff *ktx_reaction_alloc(struct ktx *ktx, unsigned int length);
+/* The end of a reaction that is not accounted for otherwise. */
+void ktx_reaction_free(struct sk_buff *skb);
 /* Gives a filled reaction its headers and queue. BH disabled. */
 void ktx_reaction_address(struct ktx *ktx, struct net_device *dev, struct sk_buff *skb);
 /*

@@ -30,7 +30,7 @@ static void adopt_reactions(struct ktx *ktx)
 
 		if (!ktx->dev || ktx->closed || ktx->reactions_waiting >= KTX_MOST_REACTIONS) {
 			ktx->statistics.reactions_lost++;
-			kfree_skb(skb);
+			ktx_reaction_free(skb);
 			continue;
 		}
 		ktx_reaction_address(ktx, ktx->dev, skb);
@@ -271,11 +271,14 @@ void ktx_xmit_gone(struct ktx *ktx)
 
 void ktx_xmit_close(struct ktx *ktx)
 {
+	struct sk_buff *skb;
+
 	spin_lock_bh(&ktx->lock);
 	ktx->closed = true;
 	spin_unlock_bh(&ktx->lock);
 	hrtimer_cancel(&ktx->timer);
 	ktx_stamp_close(ktx);
 	ktx_xmit_gone(ktx);
-	skb_queue_purge(&ktx->reactions);
+	while ((skb = skb_dequeue(&ktx->reactions)))
+		ktx_reaction_free(skb);
 }

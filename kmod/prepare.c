@@ -6,6 +6,7 @@
 #include "ktx.h"
 
 #include "compat/compat.h"
+#include "parameters.h"
 
 #include <linux/err.h>
 #include <linux/highmem.h>
@@ -257,7 +258,7 @@ struct sk_buff *ktx_reaction_alloc(struct ktx *ktx, unsigned int length)
 	struct sk_buff *skb = NULL;
 
 	/* While the sender is busy they gather, and nobody counts them: no more than may wait afterwards. */
-	if (READ_ONCE(ktx->reactions.qlen) >= KTX_MOST_REACTIONS)
+	if (READ_ONCE(ktx->reactions.qlen) >= KTX_MOST_REACTIONS || !ktrxer_frame_hold(length))
 		return NULL;
 	rcu_read_lock();
 	/* A device whose pointer was seen here stays until the grace period has passed (unregister_netdevice). */
@@ -265,7 +266,15 @@ struct sk_buff *ktx_reaction_alloc(struct ktx *ktx, unsigned int length)
 	if (dev && length >= max(ktx->link_header, 1U) && length <= ktx_longest_frame(dev))
 		skb = alloc(dev, length, GFP_ATOMIC | __GFP_NOWARN);
 	rcu_read_unlock();
+	if (!skb)
+		ktrxer_frame_release(length);
 	return skb;
+}
+
+void ktx_reaction_free(struct sk_buff *skb)
+{
+	ktrxer_frame_release(skb->len);
+	kfree_skb(skb);
 }
 
 void ktx_reaction_address(struct ktx *ktx, struct net_device *dev, struct sk_buff *skb)

@@ -196,7 +196,7 @@ static struct sk_buff *make_frame(const struct krx_reactor *reactor, const struc
 	return skb;
 
 failed:
-	kfree_skb(skb);
+	ktx_reaction_free(skb);
 	return NULL;
 }
 

@@ -655,6 +655,37 @@ def test_cancelling_leaves_reactions_alone(guest):
     assert (after.reactions, after.reactions_lost) == (1, 1)
 
 
+def test_waiting_reactions_are_bounded(guest):
+    """Frames of rules that wait count against the memory ceiling as others do, and are given back however they end."""
+    ceiling = "/sys/module/ktrxer/parameters/memory_ceiling_kib"
+    guest.run(f"echo 512 > {ceiling}").check()
+    try:
+        template = PONG + bytes(1000 - len(PONG))
+        for end in "sent", "cancelled", "closed", "sent":
+            script = Script()
+            capture = Capture(script, slots=8)
+            bound(script, guest, "near0", template)
+            capture.add(rule(1, protocol=17, destination_port=5000, reaction=reaction(SLOT_FD, 0, 1000, repeat=64, delay_ns=500_000_000)))
+            for _ in range(5):
+                script.send("tap0", udp4(5000))
+            script.call("sleep", 20)
+            counters = capture.counters()
+            if end == "cancelled":
+                script.ioctl(20, KTX_CANCEL, 0)
+            elif end == "sent":
+                script.call("sleep", 1000)
+            statistics = script.ioctl(20, KTX_STATISTICS, SenderStatistics())
+            script.run(guest)
+            seen = counters_of(counters)[1]
+            # A frame of 1000 bytes counts as 2024, the rule's own as well.
+            assert (seen.reactions, seen.reactions_lost) == (258, 5 * 64 - 258), end
+            statistics = SenderStatistics.from_buffer_copy(statistics.data)
+            assert (statistics.reactions, statistics.reactions_lost) == {"sent": (258, 0), "cancelled": (0, 258), "closed": (0, 0)}[end]
+            guest.run("sleep 1")
+    finally:
+        guest.run(f"echo 65536 > {ceiling}").check()
+
+
 def test_reaction_without_its_source(guest):
     """What the packet does not have cannot be copied: no frame, and it is counted."""
     template = packets.ethernet(FAR, NEAR, packets.ip4(HERE, THERE, 17, packets.udp(HERE, THERE, 9, 9, b"pong")))
