@@ -12,6 +12,7 @@
 #include "krx.h"
 #include "match.h"
 #include "neighbour.h"
+#include "passage.h"
 #include "react.h"
 
 #include <linux/icmp.h>
@@ -103,14 +104,18 @@ static noinline unsigned int look4(struct krx_hook *hook, struct sk_buff *skb)
 {
 	struct krx_packet packet;
 
+	if (krx_was_seen4(skb))
+		return NF_ACCEPT;
 	krx_read4(skb, &packet);
 	return look(hook->hooks, skb, &packet, KRX_WORDS4);
 }
 
-static noinline unsigned int look6(struct krx_hook *hook, struct sk_buff *skb)
+static noinline unsigned int look6(struct krx_hook *hook, struct sk_buff *skb, const struct nf_hook_state *state)
 {
 	struct krx_packet packet;
 
+	if (krx_was_seen6(skb, state))
+		return NF_ACCEPT;
 	krx_read6(skb, &packet);
 	if (unlikely(packet.protocol == IPPROTO_ICMPV6))
 		krx_neighbour_solicited(hook->hooks->net, skb, &packet);
@@ -131,7 +136,7 @@ static __always_inline u32 icmp_word(const u8 *icmp)
 }
 
 static noinline unsigned int closer4(struct krx_hook *hook, struct sk_buff *skb);
-static noinline unsigned int closer6(struct krx_hook *hook, struct sk_buff *skb);
+static noinline unsigned int closer6(struct krx_hook *hook, struct sk_buff *skb, const struct nf_hook_state *state);
 
 /* First without a second bit, other masks, and registers for them; closer if need be. */
 static __always_inline unsigned int filter4(struct krx_hook *hook, struct sk_buff *skb, bool closer)
@@ -170,7 +175,8 @@ static noinline unsigned int closer4(struct krx_hook *hook, struct sk_buff *skb)
 	return filter4(hook, skb, true);
 }
 
-static __always_inline unsigned int filter6(struct krx_hook *hook, struct sk_buff *skb, bool closer)
+static __always_inline unsigned int filter6(struct krx_hook *hook, struct sk_buff *skb,
+					    const struct nf_hook_state *state, bool closer)
 {
 	const struct ipv6hdr *ip = (const void *)skb->data;
 	const u8 *transport = skb->data + sizeof(*ip);
@@ -179,48 +185,48 @@ static __always_inline unsigned int filter6(struct krx_hook *hook, struct sk_buf
 	u32 word;
 
 	if (unlikely(skb_headlen(skb) < sizeof(*ip) + sizeof(struct icmp6hdr)))
-		return look6(hook, skb);
+		return look6(hook, skb, state);
 	filter = rcu_dereference(hook->filter);
 	if (unlikely(ip->nexthdr == IPPROTO_ICMPV6)) {
 		if (unlikely(filter->icmp))
-			return look6(hook, skb);
+			return look6(hook, skb, state);
 		word = icmp_word(transport);
 	} else if (likely(ip->nexthdr == IPPROTO_UDP || ip->nexthdr == IPPROTO_TCP)) {
 		word = get_unaligned((const u32 *)transport);
 	} else {
-		return look6(hook, skb);
+		return look6(hook, skb, state);
 	}
 	rest = krx_pair(word, ip->nexthdr);
 	if (closer)
-		return krx_filter_passes6(filter, &ip->saddr, rest) ? look6(hook, skb) : NF_ACCEPT;
+		return krx_filter_passes6(filter, &ip->saddr, rest) ? look6(hook, skb, state) : NF_ACCEPT;
 	if (krx_filter_rejects(filter, krx_filter_hash6(filter, &filter->front, &ip->saddr, rest)))
 		return NF_ACCEPT;
-	return closer6(hook, skb);
+	return closer6(hook, skb, state);
 }
 
-static noinline unsigned int closer6(struct krx_hook *hook, struct sk_buff *skb)
+static noinline unsigned int closer6(struct krx_hook *hook, struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	return filter6(hook, skb, true);
+	return filter6(hook, skb, state, true);
 }
 
 /*
  * What is left to do where the hook is not the first, or is being put first. These packets are few, and calls would
  * cost all others the saving of registers.
  */
-static noinline unsigned int not_first(struct krx_hook *hook, struct sk_buff *skb)
+static noinline unsigned int not_first(struct krx_hook *hook, struct sk_buff *skb, const struct nf_hook_state *state)
 {
 	if (!is_ours_to_see(hook, skb))
 		return NF_ACCEPT;
 	if (!READ_ONCE(hook->moving))
 		krx_hook_overtaken(hook->hooks);
 	krx_count_packet(hook->cpus);
-	return hook->family == NFPROTO_IPV4 ? closer4(hook, skb) : closer6(hook, skb);
+	return hook->family == NFPROTO_IPV4 ? closer4(hook, skb) : closer6(hook, skb, state);
 }
 
 unsigned int krx_hook4(void *hook, struct sk_buff *skb, const struct nf_hook_state *state)
 {
 	if (unlikely(!krx_is_first(hook)))
-		return not_first(hook, skb);
+		return not_first(hook, skb, state);
 	krx_count_packet(((struct krx_hook *)hook)->cpus);
 	return filter4(hook, skb, false);
 }
@@ -228,7 +234,7 @@ unsigned int krx_hook4(void *hook, struct sk_buff *skb, const struct nf_hook_sta
 unsigned int krx_hook6(void *hook, struct sk_buff *skb, const struct nf_hook_state *state)
 {
 	if (unlikely(!krx_is_first(hook)))
-		return not_first(hook, skb);
+		return not_first(hook, skb, state);
 	krx_count_packet(((struct krx_hook *)hook)->cpus);
-	return filter6(hook, skb, false);
+	return filter6(hook, skb, state, false);
 }

@@ -73,7 +73,11 @@
  *
  * Packets are seen in the first hook of NF_INET_PRE_ROUTING, for IPv4 and IPv6: after the receive path's own checks of
  * the IP header, before connection tracking, firewalls, routing and sockets. They need not be for an address of this
- * device. Fragments come as they are; those after the first have no ports, and match only rules without ports.
+ * device. What passes that hook twice is seen once: in a bridge that shows its packets to netfilter
+ * (net.bridge.bridge-nf-call-iptables), where those are seen too that are only bridged, all as the bridge's; and in a
+ * VRF, as of the interface by which it came.
+ *
+ * Fragments come as they are; those after the first have no ports, and match only rules without ports.
  *
  * Of each file the matching rule with the highest priority is applied, of equal ones the older. Where several files
  * match one packet, each of them captures it, and it is dropped if one of them says so. Edits come last, so that all
@@ -517,7 +521,8 @@ struct krx_rule_list {
 };
 
 struct krx_statistics {
-	__aligned_u64 packets;		/* of the namespace, that passed the hook while the file had rules */
+	/* Of the namespace, that passed the hook while the file had rules; what passes it twice counts twice. */
+	__aligned_u64 packets;
 	__aligned_u64 matched;
 	__aligned_u64 captured;
 	__aligned_u64 lost;
