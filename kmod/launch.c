@@ -18,8 +18,6 @@
 /* A timer may be so late before the first launch shows how late it is. */
 #define FIRST_LEAD_NS 50000
 #define FIRST_USUAL_NS 10000
-/* One timer callback sends and spins for so long, well below what makes the kernel put softirqs off to a thread. */
-#define TIMER_SPELL_NS (500 * NSEC_PER_USEC)
 
 static void adopt_reactions(struct ktx *ktx)
 {
@@ -46,14 +44,14 @@ static void adopt_reactions(struct ktx *ktx)
 /*
  * Sets the timer. A launch is aimed at from before, by the lead that lateness asks for, but no more than a quarter of
  * the time that is left: however late timers are, most of the processor stays with the system. A retry has no instant
- * to keep.
+ * to keep, and where all files have spun as much as they may a launch is as late as the timer.
  */
 static void arm(struct ktx *ktx, u64 at, u64 now)
 {
 	if (at == U64_MAX || ktx->closed)
 		return;
 	ktx->aim = at;
-	if (at != ktx->retry_at && at > now)
+	if (at != ktx->retry_at && at > now && ktx_spin_allowed(now))
 		at -= min_t(u64, ktx->lead_ns, (at - now) / 4);
 	ktx->timer_at = at;
 	/* Set for the past it tells nothing about how late timers are. */
@@ -91,6 +89,8 @@ static bool worth_waiting(const struct ktx *ktx, u64 next, u64 now)
 	/* Not for a retry: what the device waits for is done by softirqs, which wait for us. */
 	if (next == U64_MAX || next == ktx->retry_at)
 		return false;
+	if (!ktx_spin_allowed(now))
+		return false;
 	return next <= now + min(next <= ktx->aim ? ktx->lead_ns : 2 * ktx->usual_ns + ktx->approach_ns, ktx->spin_ns);
 }
 
@@ -112,11 +112,28 @@ void ktx_leave(struct ktx *ktx) __releases(&ktx->lock)
 	}
 }
 
+/* Spins until the last stretch before `next` with the lock free; false where the clock does not move meanwhile. */
+static bool wait_for(struct ktx *ktx, u64 next, u64 now)
+{
+	u64 until = next - ktx->approach_ns;
+	u64 reached;
+
+	spin_unlock(&ktx->lock);
+	reached = ktx_approach(until);
+	spin_lock(&ktx->lock);
+	/* The time is short of the instant by now, or long past it: what was waited for never counts backwards. */
+	if (until > now) {
+		ktx->statistics.spin_ns += min(reached, until) - now;
+		ktx_spin_charge(min(reached, until) - now);
+	}
+	return reached >= until;
+}
+
 static enum hrtimer_restart fire(struct hrtimer *timer)
 {
 	struct ktx *ktx = container_of(timer, struct ktx, timer);
 	u64 now = ktime_get_ns();
-	u64 spell_end = now + TIMER_SPELL_NS;
+	u64 spell_end = ktx_spin_begin(ktx, now);
 	u64 next;
 	bool turn;
 
@@ -132,14 +149,11 @@ static enum hrtimer_restart fire(struct hrtimer *timer)
 			arm(ktx, next, now);
 			break;
 		}
-		ktx->statistics.spin_ns += next - now;
 		ktx_publish(ktx);
-		spin_unlock(&ktx->lock);
-		now = ktx_approach(next - ktx->approach_ns);
-		spin_lock(&ktx->lock);
-		if (now < next - ktx->approach_ns)
+		if (!wait_for(ktx, next, now))
 			ktx_xmit_spin(ktx, 0);
 	}
+	ktx_spin_end(ktx, now);
 	ktx_publish(ktx);
 	rcu_read_unlock();
 	ktx_leave(ktx);

@@ -13,6 +13,10 @@ unsigned int ktrxer_spin_ceiling_ns = 100000;
 module_param_named(spin_ceiling_ns, ktrxer_spin_ceiling_ns, uint, 0600);
 MODULE_PARM_DESC(spin_ceiling_ns, "longest spin before a launch, ns");
 
+unsigned int ktrxer_spin_share_percent = 50;
+module_param_named(spin_share_percent, ktrxer_spin_share_percent, uint, 0600);
+MODULE_PARM_DESC(spin_share_percent, "how much of a processor's time all files together may spin, 100: all of it");
+
 unsigned int ktrxer_rate_ceiling = 250000;
 module_param_named(rate_ceiling, ktrxer_rate_ceiling, uint, 0600);
 MODULE_PARM_DESC(rate_ceiling, "frames a second over all files, 0: no ceiling");

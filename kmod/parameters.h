@@ -11,6 +11,7 @@
 #define KTRXER_MOST_RULES 65536U
 
 extern unsigned int ktrxer_spin_ceiling_ns;
+extern unsigned int ktrxer_spin_share_percent;
 extern unsigned int ktrxer_rate_ceiling;
 extern unsigned int ktrxer_burst_ceiling;
 extern unsigned int ktrxer_memory_ceiling_kib;

@@ -118,8 +118,10 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 	struct netdev_queue *txq = netdev_get_tx_queue(dev, queue);
 	struct ktx_handed *handed = ktx->handed;
 	u64 first_ns, first_mark, last_ns, last_mark;
+	u64 waited = 0, reached;
 	enum ktx_status cause;
 	unsigned int i, count;
+	u32 linger;
 
 	/* The lock is this processor's already, further down: an interface that looped a packet back while it sent. */
 	if (unlikely(READ_ONCE(txq->xmit_lock_owner) == smp_processor_id())) {
@@ -131,6 +133,8 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 	cause = obstacle(dev, txq);
 	first_ns = ktime_get_ns();
 	first_mark = mark();
+	reached = first_ns;
+	linger = ktx->next_launch != U64_MAX && ktx_spin_allowed(first_ns) ? ktx->approach_ns : 0;
 	while (cause == KTX_SENT) {
 		const struct ktx_frame *frame = ktx_frame(skb);
 		struct sk_buff *following;
@@ -138,8 +142,12 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 
 		/* One test for frames that are nothing special: this loop is what a burst costs. */
 		if (frame->account.flags & (KTX_COMPLETION_TIMED | KTX_ACCOUNT_STAMP)) {
-			if (frame->account.launch)
+			if (frame->account.launch) {
 				now = ktx_approach(frame->account.launch);
+				if (frame->account.launch > reached)
+					waited += now - reached;
+				reached = now;
+			}
 			if (unlikely(now < frame->account.launch)) {
 				/* Waiting is in vain here: the timer alone decides. */
 				ktx_xmit_spin(ktx, 0);
@@ -165,7 +173,7 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 		handed++;
 		/* With the lock held, waiting a little for the next costs less than coming back. */
 		if (!following)
-			following = next_of_burst(ktx, quota, now + ktx->approach_ns, queue);
+			following = next_of_burst(ktx, quota, now + linger, queue);
 		if (!following)
 			break;
 		skb = following;
@@ -177,6 +185,10 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 	WRITE_ONCE(ktx->sending, false);
 	HARD_TX_UNLOCK(dev, txq);
 
+	if (waited) {
+		ktx->statistics.spin_ns += waited;
+		ktx_spin_charge(waited);
+	}
 	count = handed - ktx->handed;
 	marks_to_ns(ktx->handed, count, first_mark, first_ns, last_mark, last_ns);
 	for (i = 0; i < count; i++) {

@@ -62,6 +62,19 @@ void ktx_end(struct ktx *ktx, struct sk_buff *skb, enum ktx_status status, u64 n
  */
 int ktx_end_all(struct ktx *ktx, const u64 *cookie, enum ktx_status status);
 
+/* spin.c: how much all files together may spin on this processor. BH disabled. */
+
+/* A timer's callback begins: until when it may spin and send. */
+u64 ktx_spin_begin(const struct ktx *ktx, u64 now);
+/* It ends. */
+void ktx_spin_end(const struct ktx *ktx, u64 now);
+/* Is there something left to spin? */
+bool ktx_spin_allowed(u64 now);
+/* So many ns were spun. */
+void ktx_spin_charge(u64 spun);
+/* Adds to what is saved, ns, what `now` adds to it since *at. */
+void ktx_spin_reckon(s64 *saved, u64 *at, u64 now);
+
 /* xmit.c */
 
 /*

@@ -11,6 +11,7 @@ static const struct {
 	{ "ring", ktrxer_selftest_ring },
 	{ "rate", ktrxer_selftest_rate },
 	{ "waiting", ktrxer_selftest_waiting },
+	{ "spin", ktrxer_selftest_spin },
 };
 
 bool ktrxer_selftest(void)

@@ -22,6 +22,7 @@ static inline bool ktrxer_selftest(void)
 bool ktrxer_selftest_ring(void);
 bool ktrxer_selftest_rate(void);
 bool ktrxer_selftest_waiting(void);
+bool ktrxer_selftest_spin(void);
 
 /* In a function with a bool `good`: says what is not so, and goes on. */
 #define KTRXER_EXPECT(condition)                                                     \

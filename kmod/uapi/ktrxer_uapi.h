@@ -44,7 +44,12 @@
  *
  * Frames with launch_ns 0 leave back to back in the submitting call. The others are made ready in that call and leave
  * at their launch time: a timer fires ahead of it, by a lead that is learnt, and the rest is spent spinning (no longer
- * than spin_ns). A frame whose launch time has passed leaves at once, unless KTX_FRAME_DROP_LATE.
+ * than spin_ns, and with the other files no more than the module parameter spin_share_percent leaves to it). A frame
+ * whose launch time has passed leaves at once, unless KTX_FRAME_DROP_LATE.
+ *
+ * What is due leaves in one order whatever the queues: launch times first, then the frames for now as they were
+ * submitted. A frame that the device refuses keeps its place, and all others wait behind it until it is tried again or
+ * given up, those for other queues as well; who does not want that opens a file for each queue.
  *
  * Each descriptor that the kernel took has exactly one completion, and those of frames that left are in the order in
  * which they left. The kernel takes no descriptor for whose completion the ring has no room: a ring that the user does

@@ -3,7 +3,9 @@
  * Submits frames endlessly, by so many files of a process of its own each, until it is killed; or for so many
  * milliseconds, and then prints what the files' statistics say, one JSON object each.
  *
- *	flood INTERFACE FILES MILLISECONDS now|timed
+ *	flood INTERFACE FILES MILLISECONDS now|timed [GAP]
+ *
+ * Timed frames are GAP us apart, or 20: too near for a timer each.
  */
 #include "device.h"
 
@@ -11,8 +13,7 @@
 
 #define ENTRIES 1024
 
-/* Timed frames are 20 us apart: too near for a timer each. */
-static void flood(const char *interface, unsigned long long end, int timed)
+static void flood(const char *interface, unsigned long long end, unsigned int gap)
 {
 	struct sender sender = sender_open(interface, ENTRIES, 65536);
 	struct ktx_statistics statistics;
@@ -25,7 +26,7 @@ static void flood(const char *interface, unsigned long long end, int timed)
 
 		sender_drain(&sender);
 		if (room)
-			sender_queue(&sender, room, 100, timed ? 50000 : 0, 20000, 0);
+			sender_queue(&sender, room, 100, gap ? 50000 : 0, gap * 1000, 0);
 		if (sender_submit(&sender) < 0)
 			poll(&polled, 1, 10);
 		calls++;
@@ -40,14 +41,17 @@ static void flood(const char *interface, unsigned long long end, int timed)
 int main(int argc, char **argv)
 {
 	unsigned long long end;
+	unsigned int gap = 0;
 
-	if (argc != 5)
+	if (argc != 5 && argc != 6)
 		return 64;
+	if (argv[4][0] == 't')
+		gap = argc == 6 ? atoi(argv[5]) : 20;
 	end = monotonic() + atoi(argv[3]) * 1000000ULL;
 	for (int i = 0; i < atoi(argv[2]); i++) {
 		if (fork())
 			continue;
-		flood(argv[1], end, argv[4][0] == 't');
+		flood(argv[1], end, gap);
 		return 0;
 	}
 	while (wait(NULL) > 0)
