@@ -249,6 +249,9 @@ int krx_hooks_join(struct krx *krx)
 		kn->hooks = hooks;
 	}
 	krx->packets_start = krx_hooks_packets(kn);
+	/* Whoever stands at the file where it was would go on from where it is: past those behind its old place. */
+	if (krx->was_in_hooks)
+		cond_synchronize_rcu(krx->left_at);
 	list_add_tail_rcu(&krx->in_hooks, &hooks->files);
 	return 0;
 }
@@ -260,6 +263,8 @@ void krx_hooks_leave(struct krx *krx)
 
 	krx->packets += krx_hooks_packets(kn) - krx->packets_start;
 	list_del_rcu(&krx->in_hooks);
+	krx->was_in_hooks = true;
+	krx->left_at = get_state_synchronize_rcu();
 	if (!list_empty(&hooks->files))
 		return;
 	hooks_stop(hooks);

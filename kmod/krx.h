@@ -44,6 +44,8 @@ struct krx {
 	u32 capturing; /* rules that capture; ktrxer_config */
 
 	struct list_head in_hooks; /* ktrxer_config; read under RCU */
+	bool was_in_hooks; /* and left at left_at; ktrxer_config */
+	unsigned long left_at; /* the grace period, get_state_synchronize_rcu() */
 	u64 packets_start; /* of the namespace, when the file had its first rule; ktrxer_config */
 	u64 packets; /* while it had rules before; ktrxer_config */
 	atomic64_t matched;

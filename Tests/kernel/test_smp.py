@@ -7,8 +7,8 @@ import pytest
 
 import packets
 from capturing import (
-    CAPTURE, CAPTURE_DROP, FORWARD, RULE_ADD, RULE_DELETE, RULE_FLUSH, Capture, Rule, Script, Statistics, bound, counters_of,
-    reaction, rule,
+    CAPTURE, CAPTURE_DROP, FORWARD, REACT_APPEND_PAYLOAD, REACT_CHECKSUMS, RULE_ADD, RULE_DELETE, RULE_FLUSH, Capture, Rule,
+    Script, Statistics, bound, counters_of, reaction, rule,
 )
 from kbed import built_module
 from sending import SENT, compiled, parsed
@@ -45,14 +45,15 @@ def udp(port, family=4, payload=b"x" * 20):
 
 
 class Senders:
-    """Programs that flood frames at the same time, the nth on processor n modulo 2."""
+    """Programs that flood frames at the same time, the nth on processor n modulo 2. Two bytes at `numbered`, if given, count
+    down in each frame."""
 
-    def __init__(self, guest, frames, count):
+    def __init__(self, guest, frames, count, numbered=0):
         self.guest, self.count = guest, count
         for number, frame in enumerate(frames):
             script = Script()
             # One more goes ahead of the flood.
-            script.call("flood", "tap0", count - 1, frame.hex())
+            script.call("flood", "tap0", count - 1, frame.hex(), numbered)
             guest.write(f"sender{number}", script.answers[0].command + "\n")
         self.begin = f"rm -f {guest.inside}/sent*; " + "".join(
             f"(taskset {1 << number % PROCESSORS:x} {guest.inside}/calls < {guest.inside}/sender{number} > {guest.inside}/said{number};"
@@ -181,6 +182,47 @@ def test_files_come_and_go_under_traffic(guest):
     senders.wait(script)
     script.run(guest)
     senders.check()
+
+
+def test_rules_come_back_under_traffic(guest):
+    """A file that gives up its last rule and at once has another hides no file behind its old place from a packet that it is
+    busy with: sixty-four long answers to each keep it busy."""
+    senders = Senders(guest, [udp(5000, payload=b"x" * 8000)], 5000, numbered=42)
+    template = packets.ethernet(FAR, NEAR, packets.ip4(HERE, THERE, 17, packets.udp(HERE, THERE, 9, 9)))
+    script = Script()
+    busy = Capture(script, 0, slots=64, slot_bytes=128)
+    bound(script, guest, "near0", template)
+    # The first file of a script has the number 3.
+    answer = reaction(4, 0, len(template), flags=REACT_CHECKSUMS | REACT_APPEND_PAYLOAD, repeat=64)
+    returning = rule(1, FORWARD, protocol=17, destination_port=5000, reaction=answer)
+    answers = [busy.add(returning)]
+    senders.start(script)
+    script.call("sleep", 300)
+    looks = []
+    for turn in range(12):
+        # Only who stands behind the busy file can be missed, and it stands last afterwards: each time another.
+        behind = Capture(script, 1 + turn, slots=256, slot_bytes=128)
+        answers += [behind.add(rule(1, CAPTURE, protocol=17, destination_port=5000))]
+        script.call("sleep", 10)
+        answers.append(script.call("ioctls", 0, RULE_DELETE, 1, RULE_ADD, bytes(returning).hex()))
+        script.call("sleep", 10)
+        script.ioctl(1 + turn, RULE_FLUSH)
+        looks.append((behind, behind.look()))
+    senders.wait(script)
+    ceiling = "/sys/module/ktrxer/parameters/rate_ceiling"
+    mtu = "for each in near0 tap0; do /bin/ip link set $each mtu"
+    guest.run(f"echo 0 > {ceiling}; {mtu} 9000; done").check()
+    try:
+        script.run(guest, timeout=240)
+    finally:
+        guest.run(f"echo 250000 > {ceiling}; {mtu} 1500; done").check()
+    senders.check()
+    assert {answer.result for answer in answers} == {0}
+    caught = [[int.from_bytes(each.data[28:30], "little") for each in behind.records(look)] for behind, look in looks]
+    missed = [(earlier, later) for numbers in caught for earlier, later in zip(numbers, numbers[1:]) if earlier - later != 1]
+    assert not missed, missed
+    # There were packets to be missed.
+    assert sum(len(numbers) > 4 for numbers in caught) >= 6, caught
 
 
 def test_hook_moves_under_traffic(guest):

@@ -9,6 +9,7 @@
  *	map N BYTES			unmap N
  *	peek N OFFSET LENGTH		poke N OFFSET HEX		in the mapping
  *	place N M OFFSET HEX COMMAND OFFSET2	ioctl with HEX, into which an address of M's mapping is put at OFFSET2
+ *	ioctls N COMMAND INTEGER COMMAND2 HEX	two with nothing between them; prints what the second returned
  *	series N COMMAND COUNT ID PORTS HEX	ioctl so many times; between two of them the number at ID and both at PORTS grow by one
  *	fill N OFFSET HEX		poke where the number at OFFSET in N's last ioctl argument says
  *	poll N MS			prints revents
@@ -174,6 +175,10 @@ static void run(char *text)
 		bytes = from_hex(word[4], buffer);
 		memcpy(buffer + strtoul(word[6], NULL, 0), &address, sizeof(address));
 		result = outcome(ioctl(files[n].fd, strtoul(word[5], NULL, 0), buffer));
+	} else if (!strcmp(word[0], "ioctls")) {
+		from_hex(word[5], buffer);
+		ioctl(files[n].fd, strtoul(word[2], NULL, 0), strtoull(word[3], NULL, 0));
+		result = outcome(ioctl(files[n].fd, strtoul(word[4], NULL, 0), buffer));
 	} else if (!strcmp(word[0], "series")) {
 		result = series(files[n].fd, strtoul(word[2], NULL, 0), atol(word[3]), atol(word[4]), atol(word[5]), word[6]);
 	} else if (!strcmp(word[0], "map")) {
