@@ -79,9 +79,10 @@ static unsigned int word_count(u8 family)
 	return family == 4 ? KRX_WORDS4 : KRX_WORDS6;
 }
 
-/* The kind of rules that compare what this one does, a new one if need be. */
-static struct krx_kind *find_kind(struct krx_rules *rules, const struct krx_entry *entry)
+/* The kind of rules that compare what this one does, a new one if need be. `old` is about to leave, or NULL. */
+static struct krx_kind *find_kind(struct krx_rules *rules, const struct krx_entry *entry, const struct krx_entry *old)
 {
+	u32 most = KRX_MOST_KINDS + (old && old->kind->rules == 1);
 	u8 family = entry->rule->family;
 	u32 mask[KRX_WORDS6] = { 0 };
 	struct krx_kind *kind;
@@ -95,7 +96,7 @@ static struct krx_kind *find_kind(struct krx_rules *rules, const struct krx_entr
 		    !memcmp(kind->mask, mask, sizeof(mask)))
 			return kind;
 	}
-	if (rules->kind_count == KRX_MOST_KINDS)
+	if (rules->kind_count >= most)
 		return ERR_PTR(-ENOSPC);
 	kind = kzalloc(sizeof(*kind), GFP_KERNEL_ACCOUNT);
 	if (!kind)
@@ -251,33 +252,36 @@ static bool is_alike(const struct krx_entry *entry, const struct krx_entry *othe
 	return entry->kind_id == other->kind_id && !memcmp(entry->words, other->words, sizeof(entry->words));
 }
 
-static bool too_many_alike(const struct krx_table *table, const struct krx_entry *entry)
+/* `old` is about to leave, or NULL. */
+static bool too_many_alike(const struct krx_table *table, const struct krx_entry *entry, const struct krx_entry *old)
 {
+	unsigned int most = KRX_MOST_ALIKE + (old && is_alike(old, entry));
 	unsigned int count = 0;
 	struct hlist_node *node;
 
 	for (node = bucket_of(table, entry)->first; node; node = node->next)
 		count += is_alike(container_of(node - table->node, struct krx_entry, in_bucket[0]), entry);
-	return count >= KRX_MOST_ALIKE;
+	return count >= most;
 }
 
 /* ---- changes ---- */
 
 /*
  * All that can fail of bringing in an entry: room, a kind, a table for new groups (*fresh, or NULL when the present one
- * will do). `change` is how many rules there will be more.
+ * will do). `old` is the entry that leaves for it, or NULL.
  */
-static int prepare(struct krx_rules *rules, struct krx_entry *entry, u32 change, struct krx_table **fresh)
+static int prepare(struct krx_rules *rules, struct krx_entry *entry, const struct krx_entry *old,
+		   struct krx_table **fresh)
 {
 	struct krx_kind *kind;
 	int result;
 
-	if (rules->count + change > KTRXER_MOST_RULES)
+	if (rules->count + !old > KTRXER_MOST_RULES)
 		return -ENOSPC;
 	result = grow(rules);
 	if (result)
 		return result;
-	kind = find_kind(rules, entry);
+	kind = find_kind(rules, entry, old);
 	if (IS_ERR(kind)) {
 		drop_table(rules);
 		return PTR_ERR(kind);
@@ -286,7 +290,7 @@ static int prepare(struct krx_rules *rules, struct krx_entry *entry, u32 change,
 	entry->kind_id = kind->id;
 	*fresh = NULL;
 	result = -ENOSPC;
-	if (too_many_alike(current_table(rules), entry))
+	if (too_many_alike(current_table(rules), entry, old))
 		goto failed;
 	if (kind->rules && !krx_before(entry->priority, entry->order, kind->priority, kind->order))
 		return 0;
@@ -349,7 +353,7 @@ int krx_rules_insert(struct krx_rules *rules, struct krx_entry *entry)
 	int result;
 
 	entry->order = rules->next_order;
-	result = prepare(rules, entry, 1, &fresh);
+	result = prepare(rules, entry, NULL, &fresh);
 	if (result)
 		return result;
 	rules->next_order++;
@@ -366,7 +370,7 @@ int krx_rules_replace(struct krx_rules *rules, struct krx_entry *old, struct krx
 	int result;
 
 	entry->order = old->order;
-	result = prepare(rules, entry, 0, &fresh);
+	result = prepare(rules, entry, old, &fresh);
 	if (result)
 		return result;
 	rb_replace_node(&old->by_id, &entry->by_id, &rules->by_id);

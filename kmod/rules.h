@@ -105,7 +105,7 @@ struct krx_table {
 struct krx_rules {
 	struct krx_table __rcu *table; /* NULL without rules */
 	seqlock_t replacing; /* readers that meet it look again */
-	struct krx_kind *kinds[KRX_MOST_KINDS];
+	struct krx_kind *kinds[KRX_MOST_KINDS + 1]; /* one more while it takes the place of another */
 	u32 kind_count;
 	u32 count;
 	u32 next_kind_id;

@@ -940,6 +940,25 @@ def test_kinds_are_bounded(guest):
     alike = [rule(1 + number, destination_port=(number, number + 1)) for number in range(257)]
     results, left = refusals(guest, alike)
     assert (results, left) == ([0] * 256 + [-errno.ENOSPC], 256)
+    # A rule that takes another's place needs no room beside it: not of the only rule of a kind, nor of one that is alike.
+    script = Script()
+    capture = Capture(script)
+    others = [capture.add(each) for each in kinds[:64]]
+    wide = rule(5, source="0.0.0.0/31", destination="0.0.0.0/31")
+    others += [capture.replace(wide), capture.replace(kinds[4])]
+    # Not so where the kind stays, of another rule.
+    again = kinds[6]
+    again.id = 100
+    others += [capture.add(again)]
+    again.id = 7
+    replaced = capture.replace(rule(7, source="0.0.0.0/30", destination="0.0.0.0/31"))
+    masks = capture.statistics()
+    others += [script.ioctl(0, RULE_FLUSH), *(capture.add(each) for each in alike[:256])]
+    others += [capture.replace(rule(9, destination_port=(8, 9), priority=3)), capture.replace(rule(9, destination_port=(8, 10)))]
+    full = capture.add(alike[256])
+    script.run(guest)
+    assert [each.result for each in others] == [0] * 67 + [65] + [0] * 258
+    assert (replaced.result, full.result, Statistics.from_buffer_copy(masks.data).masks) == (-errno.ENOSPC, -errno.ENOSPC, 64)
 
 
 def test_listing(guest):
