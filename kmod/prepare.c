@@ -241,7 +241,8 @@ enum ktx_status ktx_prepare(struct ktx *ktx, struct net_device *dev, const struc
 		frame->account.flags |= KTX_COMPLETION_TIMED;
 	if (referenced)
 		frame->account.flags |= KTX_COMPLETION_REFERENCED;
-	if (descriptor->flags & KTX_FRAME_STAMP) {
+	/* What cannot come is not waited for. */
+	if (descriptor->flags & KTX_FRAME_STAMP && ktx_stamp_able(ktx, dev)) {
 		frame->account.flags |= KTX_ACCOUNT_STAMP;
 		if (ktx_stamp_ask(ktx, skb)) {
 			kfree_skb(skb);

@@ -9,6 +9,7 @@
 #include "stamp.h"
 
 #include "compat/compat.h"
+#include "compat/ethtool.h"
 #include "compat/stamp.h"
 #include "xmit.h"
 
@@ -17,6 +18,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/net_tstamp.h>
+#include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
@@ -75,6 +77,25 @@ static struct ktx_stamp_socket *stamp_socket_new(struct ktx *ktx)
 	spin_lock_init(&socket->lock);
 	socket->ktx = ktx;
 	return socket;
+}
+
+bool ktx_stamp_able(struct ktx *ktx, struct net_device *dev)
+{
+	struct ktx_stamps *stamps = &ktx->stamps;
+	struct net_device *lower;
+	struct list_head *iter;
+
+	lockdep_assert_held(&ktx->submit);
+	if (likely(stamps->known))
+		return stamps->able;
+	rtnl_lock();
+	stamps->able = compat_device_stamps(dev);
+	/* A bridge or a bond says nothing of it, and has its ports' stamps all the same. */
+	netdev_for_each_lower_dev(dev, lower, iter)
+		stamps->able |= compat_device_stamps(lower);
+	rtnl_unlock();
+	stamps->known = true;
+	return stamps->able;
 }
 
 int ktx_stamp_ask(struct ktx *ktx, struct sk_buff *skb)

@@ -12,6 +12,7 @@
 
 struct ktx;
 struct ktx_stamp_socket;
+struct net_device;
 
 /* A completion in the ring that waits for its stamp. */
 struct ktx_stamp_wait {
@@ -23,6 +24,8 @@ struct ktx_stamp_wait {
 
 /* Of one file. A stamp is known by its key: the number of the frame among those that asked for one. */
 struct ktx_stamps {
+	bool known; /* whether the device stamps was asked; submit */
+	bool able; /* and it does */
 	struct ktx_stamp_socket *socket; /* NULL before the first frame that asks; submit */
 	struct ktx_stamp_wait *waits; /* as many as completion entries; the key is the index */
 	/* ktx->lock */
@@ -33,6 +36,11 @@ struct ktx_stamps {
 };
 
 void ktx_stamp_init(struct ktx *ktx);
+/*
+ * Can the device stamp, or one on which it is built? Asked once, with the first frame that wants to be stamped. May
+ * sleep; ktx->submit held.
+ */
+bool ktx_stamp_able(struct ktx *ktx, struct net_device *dev);
 /* Has the frame ask for a stamp. 0 or -ENOMEM. May sleep; ktx->submit held. */
 int ktx_stamp_ask(struct ktx *ktx, struct sk_buff *skb);
 /* Drivers' reports are not looked at any more. May sleep. */

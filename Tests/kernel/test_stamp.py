@@ -89,6 +89,35 @@ def test_time_out(guest):
     assert STAMP_NS <= min(held(said)) and max(held(said)) < 2 * STAMP_NS, held(said)
 
 
+def test_device_that_cannot(guest):
+    """A device that says that it does not stamp is not asked to, and completions do not wait: of no kind of frame."""
+    set_odd(guest, stamp=AT_ONCE, unable=1)
+    for shape in "", "-s 3000000 -g 200000":
+        said = send(guest, f"-i odd0 -n 10 -l 100 -f {STAMP} {shape}")
+        assert said.statuses == [SENT] * 10
+        assert stamps(said) == [0] * 10
+        assert max(held(said)) < STAMP_NS // 2, held(said)
+    assert odd(guest, "asked") == 0
+    # The same of one that says nothing, as dummy does.
+    guest.run("/sbin/ip link add silent0 type dummy; /sbin/ip link set silent0 up").check()
+    said = send(guest, f"-i silent0 -n 10 -l 100 -f {STAMP}")
+    assert said.statuses == [SENT] * 10 and stamps(said) == [0] * 10 and max(held(said)) < STAMP_NS // 2, held(said)
+    guest.run("/sbin/ip link del silent0").check()
+
+
+def test_device_below(guest):
+    """A bridge does not stamp; its port does, and is waited for."""
+    set_odd(guest, stamp=LATER)
+    clock = odd(guest, "clock")
+    guest.run("ip=/sbin/ip; $ip link add br0 type bridge; echo 1 > /proc/sys/net/ipv6/conf/br0/disable_ipv6; $ip link set odd0 master br0; $ip link set br0 up; sleep 1").check()
+    try:
+        said = send(guest, f"-i br0 -n 5 -l 100 -f {STAMP}")
+    finally:
+        guest.run("/sbin/ip link del br0").check()
+    assert said.statuses == [SENT] * 5
+    assert stamps(said) == [clock + 1000 * (number + 1) for number in range(5)]
+
+
 def test_stamp_after_the_time_out(guest):
     """A stamp that comes too late goes nowhere, and certainly not to another frame."""
     set_odd(guest, stamp=LATER, stamp_delay=30)

@@ -136,7 +136,8 @@ struct ktrxer_info {
  * Devices give their hardware timestamp after the frame has left. The completion of a frame with KTX_FRAME_STAMP waits
  * for it, no longer than so many ns, and those behind it wait as well. Without a stamp by then, or when the interface
  * goes away meanwhile, it comes without KTX_COMPLETION_HARDWARE. That the device stamps at all is for the
- * administrator to see to (SIOCSHWTSTAMP); it does not need to stamp all frames.
+ * administrator to see to (SIOCSHWTSTAMP); it does not need to stamp all frames. Where the device says, when the file's
+ * first such frame is taken, that it cannot (ETHTOOL_GET_TS_INFO), nothing is waited for.
  */
 #define KTX_STAMP_NS 20000000
 

@@ -5,9 +5,12 @@
  */
 #include <linux/delay.h>
 #include <linux/etherdevice.h>
+#include <linux/ethtool.h>
 #include <linux/module.h>
+#include <linux/net_tstamp.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
+#include <linux/version.h>
 #include <linux/workqueue.h>
 
 static unsigned int busy;
@@ -29,6 +32,10 @@ MODULE_PARM_DESC(hold, "frames are kept until `release` is written");
 static unsigned int stamp;
 module_param(stamp, uint, 0600);
 MODULE_PARM_DESC(stamp, "frames that ask for it are stamped 0: never, 1: while they are taken, 2: from a work item, 3: likewise, last first, 4: when `report` is written");
+
+static bool unable;
+module_param(unable, bool, 0600);
+MODULE_PARM_DESC(unable, "the interface says that it does not stamp what it sends; it does what `stamp` says all the same");
 
 static unsigned int stamp_delay;
 module_param(stamp_delay, uint, 0600);
@@ -225,6 +232,20 @@ static int stop(struct net_device *dev)
 	return 0;
 }
 
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+static int describe_stamps(struct net_device *dev, struct kernel_ethtool_ts_info *info)
+#else
+static int describe_stamps(struct net_device *dev, struct ethtool_ts_info *info)
+#endif
+{
+	info->so_timestamping = SOF_TIMESTAMPING_RX_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE;
+	if (!unable)
+		info->so_timestamping |= SOF_TIMESTAMPING_TX_HARDWARE;
+	return 0;
+}
+
+static const struct ethtool_ops ethtool_operations = { .get_ts_info = describe_stamps };
+
 static const struct net_device_ops operations = {
 	.ndo_open = start,
 	.ndo_stop = stop,
@@ -242,6 +263,7 @@ static int __init odd_init(void)
 		return -ENOMEM;
 	eth_hw_addr_random(odd);
 	odd->netdev_ops = &operations;
+	odd->ethtool_ops = &ethtool_operations;
 	if (gather)
 		odd->features |= NETIF_F_SG | NETIF_F_HIGHDMA | NETIF_F_HW_CSUM;
 	result = register_netdev(odd);
