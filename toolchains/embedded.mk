@@ -114,8 +114,11 @@ $(OUT)/libktrxer.a: $(OBJ)/KTRxerLite.o $(LIBRARY_C_OBJECTS) $(OUT)/ktrxer.h
 $(OUT)/ktrxer.h: Sources/CKTRxer/include/ktrxer.h | $(OBJ)
 	cp $< $@
 
+# Linked twice: as one does it first, and as small as it gets. On MIPS the whole of it is out of reach of short offsets.
 $(OUT)/examples/%: examples/c/%.c $(OUT)/libktrxer.a
 	mkdir -p $(OUT)/examples
+	$(if $(filter mips%,$(TARGET)),,$(CC) $(CFLAGS) $(STATIC_FLAGS) -static $(EXAMPLE_LINKER) -I $(OUT) $(LINK_START) $< \
+		$(OUT)/libktrxer.a $(LINK_END) -o $@)
 	$(CC) $(CFLAGS) $(STATIC_FLAGS) -std=gnu11 -Wall -Wextra -Werror -ffunction-sections -static \
 		$(EXAMPLE_LINKER) -Wl,--gc-sections -I $(OUT) $(LINK_START) $< $(OUT)/libktrxer.a $(LINK_END) -o $@
 	$(STRIP) $(addprefix -R ,$(DEAD_SECTIONS)) $@

@@ -119,7 +119,7 @@ def compile_problems(library):
             if library:
                 # What an example defines is kept, and with it what it calls.
                 kept = [f"-Wl,-u,{name}" for name in re.findall(r"^\w[\w *]*?(\w+)\(", block, flags=re.MULTILINE)]
-                command += ["-ffunction-sections", "-static", "-Wl,--gc-sections", *kept, "-o", program]
+                command += ["-static", *kept, "-o", program]
                 command += ([] if "main" in " ".join(kept) else [main]) + [library]
             else:
                 command += ["-fsyntax-only"]
