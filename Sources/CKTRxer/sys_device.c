@@ -503,11 +503,16 @@ int32_t ktrxer_capturer_peek(struct ktrxer_capturer *capturer, struct ktrxer_rec
 	if (record->captured_length > room)
 		record->captured_length = room;
 	*bytes = slot + (room ? record->data_offset : 0);
+	capturer->peeked = 1;
 	return 1;
 }
 
 void ktrxer_capturer_seen(struct ktrxer_capturer *capturer)
 {
+	/* With an index ahead of the kernel's nothing would be found any more, and what comes next be passed over. */
+	if (!capturer->peeked)
+		return;
+	capturer->peeked = 0;
 	capturer->consumed++;
 	/* Pairs with the kernel's acquire: the slot has been read before it is given back. */
 	__atomic_store_n(&capturer_header(capturer)->consumer, capturer->consumed, __ATOMIC_RELEASE);

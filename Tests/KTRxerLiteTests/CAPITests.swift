@@ -276,6 +276,27 @@ final class Handles {
         }
     }
 
+    @Test func seenIsOfWhatWasPeeked() throws {
+        try withSimulatedKernel {
+            let handles = Handles()
+            var record = ktrxer_record()
+            var bytes: UnsafePointer<UInt8>?
+            // Nothing was there to be seen: what comes next is not lost by it.
+            ktrxer_rx_seen(handles.rx)
+            #expect(ktrxer_rx_peek(handles.rx, &record, &bytes) == 0)
+            ktrxer_rx_seen(handles.rx)
+            for number in 1...3 { #expect(Wire.capture([UInt8(number)], ktrxer_record()) == 0) }
+            ktrxer_rx_seen(handles.rx)
+            for number in 1...3 {
+                #expect(ktrxer_rx_peek(handles.rx, &record, &bytes) == 1 && bytes?[0] == UInt8(number))
+                #expect(ktrxer_rx_peek(handles.rx, &record, &bytes) == 1 && bytes?[0] == UInt8(number))
+                ktrxer_rx_seen(handles.rx)
+                ktrxer_rx_seen(handles.rx)
+            }
+            #expect(ktrxer_rx_peek(handles.rx, &record, &bytes) == 0)
+        }
+    }
+
     @Test func aReactionIsTheFrameInTheBuffer() throws {
         try withSimulatedKernel {
             let handles = Handles()

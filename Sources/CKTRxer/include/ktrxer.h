@@ -458,7 +458,7 @@ int32_t ktrxer_rx_list(struct ktrxer_rx *rx, uint32_t after, struct ktrxer_rule 
  * ktrxer_rx_seen(). 1; 0: there is none.
  */
 int32_t ktrxer_rx_peek(struct ktrxer_rx *rx, struct ktrxer_record *record, const uint8_t **bytes);
-/* Passes over the capture of the last peek, which must have returned 1: once for each. */
+/* Passes over the capture of the last peek that returned 1. Again, or without one, it does nothing. */
 void ktrxer_rx_seen(struct ktrxer_rx *rx);
 /*
  * Waits until a capture is there, at most timeout_ns, negative: for ever. 1; 0: time is up; -EINTR: a signal; -ENODEV:

@@ -112,7 +112,7 @@ struct ktrxer_capturer {
 	uint32_t slot_bytes;
 	uint32_t consumed;
 	uint32_t lost; /* as last read */
-	uint32_t reserved;
+	uint32_t peeked; /* the slot at `consumed` was shown: it may be given back */
 	uint64_t map_bytes;
 	uint8_t *map;
 	uint8_t *header;
@@ -131,6 +131,7 @@ int32_t ktrxer_capturer_list(struct ktrxer_capturer *capturer, uint32_t after, s
 			     struct ktrxer_counters *counters, uint32_t capacity);
 /* 1: *record is the next, its bytes at *bytes until ktrxer_capturer_seen(), and as many as it says; 0: none. */
 int32_t ktrxer_capturer_peek(struct ktrxer_capturer *capturer, struct ktrxer_record *record, const uint8_t **bytes);
+/* Passes over what was peeked at last; without it, nothing happens. */
 void ktrxer_capturer_seen(struct ktrxer_capturer *capturer);
 /* Captures lost because the ring was full, since the last call. */
 uint32_t ktrxer_capturer_lost(struct ktrxer_capturer *capturer);
