@@ -68,21 +68,37 @@ static bool answers_for(const struct net_device *dev, u8 family, const void *add
 	return false;
 }
 
-static bool is_own6(const struct net_device *dev, const struct in6_addr *address)
-{
-	bool own = false;
 #if IS_ENABLED(CONFIG_IPV6)
+static bool has_address6(const struct net_device *dev, const struct in6_addr *address)
+{
 	struct inet6_dev *in6_dev = __in6_dev_get(dev);
 	struct inet6_ifaddr *ifa;
+	bool has = false;
 
 	if (!in6_dev)
 		return false;
 	read_lock_bh(&in6_dev->lock);
 	list_for_each_entry(ifa, &in6_dev->addr_list, if_list)
-		own |= ipv6_addr_equal(&ifa->addr, address);
+		has |= ipv6_addr_equal(&ifa->addr, address);
 	read_unlock_bh(&in6_dev->lock);
+	return has;
+}
 #endif
-	return own;
+
+/* Does the device have it itself? On any interface, as it is for IPv4; a link-local address is one link's. */
+static bool is_own6(struct net_device *dev, const struct in6_addr *address)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	struct net_device *each;
+
+	if (ipv6_addr_type(address) & IPV6_ADDR_LINKLOCAL)
+		return has_address6(dev, address);
+	for_each_netdev_rcu(dev_net(dev), each) {
+		if (has_address6(each, address))
+			return true;
+	}
+#endif
+	return false;
 }
 
 /* ---- ARP ---- */

@@ -536,6 +536,29 @@ def test_solicitations_that_are_answered(guest):
     assert said[24:40] == packets.packed("ff02::1") and said[44] == 0x20
 
 
+def test_own_addresses_are_left_to_the_system(guest):
+    """Whichever interface has them, of IPv4 as of IPv6."""
+    for family, address in (4, "10.9.0.99/32"), (6, "fd09::99/128"):
+        request = b"\0\1\x08\0\6\4\0\1" + bytes.fromhex(FAR.replace(":", "")) + packets.packed(THERE) + bytes(6) + packets.packed("10.9.0.99")
+        frame = packets.ethernet("ff:ff:ff:ff:ff:ff", FAR, request, 0x0806) if family == 4 else solicitation("fd09::99")
+        for own in False, True:
+            guest.run(f"/bin/ip addr {'add' if own else 'del'} {address} dev near1 {'nodad' if family == 6 and own else ''}; sleep 1")
+            # The system answers ARP for what another interface has, unless told not to; for IPv6 it does not.
+            guest.run("echo 1 > /proc/sys/net/ipv4/conf/all/arp_ignore").check()
+            script = Script()
+            added = Capture(script).add(rule(1, CAPTURE, family, destination=address, flags=RULE_NEIGHBOUR, interface_index=interface(guest, "near0")))
+            before = int(guest.run("cat /sys/class/net/near0/statistics/tx_packets").check().out)
+            for _ in range(20):
+                script.send("tap0", frame)
+            script.call("sleep", 20)
+            script.run(guest)
+            added.check()
+            sent = int(guest.run("cat /sys/class/net/near0/statistics/tx_packets").check().out) - before
+            # The system itself says something now and then.
+            assert (sent < 10) if own else (sent >= 20), (family, own, sent)
+        guest.run(f"echo 0 > /proc/sys/net/ipv4/conf/all/arp_ignore; /bin/ip addr del {address} dev near1").check()
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

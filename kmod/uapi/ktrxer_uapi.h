@@ -382,7 +382,8 @@ enum krx_operation {
 #define KRX_RULE_LINK (1U << 0)		/* capture_offset counts from the link header, where there is one */
 /*
  * The device answers ARP requests and neighbour solicitations for the rule's destination on the rule's interface with
- * its own link address, as long as the rule is there; not for addresses that the device has itself. Who asks whether
+ * its own link address, as long as the rule is there; not for addresses that the device has itself, on whichever
+ * interface of the namespace. Who asks whether
  * an address is free, to take it (RFC 5227, RFC 4862), is answered only where the rule names just that address. Needs
  * KRX_MATCH_INTERFACE and KRX_MATCH_DESTINATION with a prefix of 1 bit at least, and not KRX_MATCH_ERRORS.
  */

@@ -300,8 +300,8 @@ enum ktrxer_operation {
 /* ktrxer_rule.flags */
 #define KTRXER_RULE_LINK (1U << 0) /* capture_offset counts from the link header, where there is one */
 /*
- * The device answers ARP and neighbour discovery for the rule's destination on the rule's interface. Both must be
- * matched, the destination by a prefix of 1 bit at least, and not with KTRXER_MATCH_ERRORS.
+ * The device answers ARP and neighbour discovery for the rule's destination on the rule's interface, but for addresses
+ * that it has itself on any. Both must be matched, the destination by a prefix of 1 bit at least, and not with KTRXER_MATCH_ERRORS.
  */
 #define KTRXER_RULE_NEIGHBOUR (1U << 1)
 #define KTRXER_RULE_REACT (1U << 2) /* `reaction` is sent for each match */
