@@ -79,6 +79,9 @@ static void layout6(struct krx_layout *layout, const u8 *frame, unsigned int len
 		}
 		if (offset + 2 > length)
 			return;
+		/* The checksum is made of the final destination, which is not yet the header's. */
+		if (next == NEXTHDR_ROUTING && (offset + 4 > length || frame[offset + 3]))
+			return;
 		next = frame[offset];
 		offset += (frame[offset + 1] + 1) * 8;
 	}

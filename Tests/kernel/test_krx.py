@@ -631,6 +631,19 @@ def test_handshake(guest):
     assert struct.unpack_from("!II", out[0].data, 38) == (107, 134)
 
 
+@pytest.mark.parametrize("left", [0, 1])
+def test_checksum_behind_a_routing_header(guest, left):
+    """With segments left the final destination is not the header's: what was prepared stays."""
+    via = bytes([17, 2, 4, left, 0, 0, 0, 0]) + packets.packed("fd09::77")
+    bad = packets.udp(HERE6, THERE6, 9, 9, b"pong", good=False)
+    template = packets.ethernet(FAR, NEAR, packets.ip6(HERE6, THERE6, 43, via + bad))
+    out, _, _ = reactions(guest, udp4(5000), template, [], {"protocol": 17, "destination_port": 5000}, flags=REACT_CHECKSUMS)
+    good = packets.udp(HERE6, THERE6, 9, 9, b"pong")
+    # The system may forward it in circles, a hop less each time.
+    sent = [each.data for each in out if each.data[21] == 64]
+    assert sent == [packets.ethernet(FAR, NEAR, packets.ip6(HERE6, THERE6, 43, via + (bad if left else good)))]
+
+
 def test_delay_repeat_and_limit(guest):
     """Frames leave so many ns after the arrival, so often, and for so many matches as the rule says."""
     template = packets.ethernet(FAR, NEAR, packets.ip4(HERE, THERE, 17, packets.udp(HERE, THERE, 9, 9, b"pong")))

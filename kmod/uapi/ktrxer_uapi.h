@@ -438,7 +438,12 @@ struct krx_copy {
 };
 
 /* krx_reaction.flags */
-#define KRX_REACT_CHECKSUMS (1U << 0)	/* IPv4, UDP, TCP, ICMP, ICMPv6 checksums are made right after copying */
+/*
+ * IPv4, UDP, TCP, ICMP and ICMPv6 checksums are made right after copying. The transport's stays as it was prepared in
+ * fragments, and behind an IPv6 routing header with segments left, whose final destination it is made of (RFC 8200
+ * section 8.1).
+ */
+#define KRX_REACT_CHECKSUMS (1U << 0)
 /* The match's payload follows the frame, as far as longest_frame has room; IP and UDP lengths are made right. */
 #define KRX_REACT_APPEND_PAYLOAD (1U << 1)
 #define KRX_REACT_FLAGS 0x3U

@@ -350,7 +350,7 @@ struct ktrxer_copy {
 	uint32_t addend;
 };
 
-#define KTRXER_REACT_CHECKSUMS (1U << 0) /* checksums are made right after copying */
+#define KTRXER_REACT_CHECKSUMS (1U << 0) /* checksums are made right after copying: ktrxer_uapi.h */
 #define KTRXER_REACT_APPEND_PAYLOAD (1U << 1) /* the match's payload follows the frame */
 
 /*
