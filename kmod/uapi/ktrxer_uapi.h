@@ -285,7 +285,7 @@ struct ktx_statistics {
 #define KTX_IOC_STATISTICS _IOR(KTRXER_IOC_MAGIC, 0x13, struct ktx_statistics)
 /*
  * The argument is how many completions make poll report POLLIN, 1 at first. EINVAL: 0, or more than the ring holds.
- * POLLERR is reported when the interface is gone.
+ * POLLERR is reported before the file is bound, alone, and when the interface is gone, with POLLHUP.
  */
 #define KTX_IOC_THRESHOLD _IO(KTRXER_IOC_MAGIC, 0x14)
 
@@ -327,7 +327,9 @@ enum krx_stamp_source {
 #define KRX_RECORD_LINK (1U << 1)	/* begins with the link header; the packet begins at network_offset */
 #define KRX_RECORD_FRAGMENT (1U << 2)	/* part of a fragmented packet */
 #define KRX_RECORD_ERROR (1U << 3)	/* an ICMP error, matched by the packet that it quotes */
-#define KRX_RECORD_CHECKSUM_OPEN (1U << 4) /* sent on this machine; its transport checksum is not filled in */
+#define KRX_RECORD_CHECKSUM_OPEN (1U << 4) /* its transport checksum is not filled in: it was sent on
+					    * this machine, or is TCP that GRO has merged
+					    */
 #define KRX_RECORD_CHECKSUM_GOOD (1U << 5) /* the device has verified the transport checksum */
 #define KRX_RECORD_DROPPED (1U << 6)	/* the rule kept it from the system */
 
@@ -555,7 +557,10 @@ struct krx_statistics {
 /* Removes all rules; returns how many there were. */
 #define KRX_IOC_RULE_FLUSH _IO(KTRXER_IOC_MAGIC, 0x25)
 #define KRX_IOC_STATISTICS _IOR(KTRXER_IOC_MAGIC, 0x26, struct krx_statistics)
-/* The argument is how many unread records make poll report POLLIN, 1 at first. EINVAL: 0, or above the slots. */
+/*
+ * The argument is how many unread records make poll report POLLIN, 1 at first. EINVAL: 0, or above the slots.
+ * POLLERR is reported before the file is set up, alone, and when the namespace is gone, with POLLHUP.
+ */
 #define KRX_IOC_THRESHOLD _IO(KTRXER_IOC_MAGIC, 0x27)
 
 #endif /* KTRXER_UAPI_H */

@@ -253,7 +253,7 @@ enum ktrxer_stamp_source {
 #define KTRXER_RECORD_LINK (1U << 1) /* begins with the link header */
 #define KTRXER_RECORD_FRAGMENT (1U << 2) /* part of a fragmented packet */
 #define KTRXER_RECORD_ERROR (1U << 3) /* an ICMP error, matched by the packet that it quotes */
-#define KTRXER_RECORD_CHECKSUM_OPEN (1U << 4) /* sent on this machine; its transport checksum is not filled in */
+#define KTRXER_RECORD_CHECKSUM_OPEN (1U << 4) /* its transport checksum is not filled in: sent here, or merged by GRO */
 #define KTRXER_RECORD_CHECKSUM_GOOD (1U << 5) /* the device has verified the transport checksum */
 #define KTRXER_RECORD_DROPPED (1U << 6) /* the rule kept it from the system */
 
