@@ -11,7 +11,8 @@ import packets
 from capturing import (
     BASE_LINK, BASE_NETWORK, BASE_TRANSPORT, CAPTURE, CAPTURE_DROP, COPY_ADD, COPY_ADD_SEGMENT, DROP, EDIT_DESTINATION,
     EDIT_DESTINATION_PORT, EDIT_DSCP, EDIT_PAYLOAD, EDIT_SOURCE, EDIT_SOURCE_PORT, EDIT_TTL, EVENTFD, FORWARD, INFO, KTX_BIND,
-    KTX_CANCEL, KTX_STATISTICS, KTX_SUBMIT, POLLERR, POLLHUP, POLLIN, REACT_APPEND_PAYLOAD, REACT_CHECKSUMS, RECORD_CHECKSUM_OPEN, RECORD_CUT, RECORD_DROPPED,
+    KTX_CANCEL, KTX_STATISTICS, KTX_SUBMIT, POLLERR, POLLHUP, POLLIN, REACT_APPEND_PAYLOAD, REACT_CHECKSUMS,
+    RECORD_CHECKSUM_OPEN, RECORD_CUT, RECORD_DROPPED,
     RECORD_ERROR, RECORD_FRAGMENT, RECORD_LINK, RULE_ADD, RULE_DELETE, RULE_FLUSH, RULE_LINK, RULE_LIST, RULE_NEIGHBOUR,
     RULE_REPLACE, SETUP, STAMP_KERNEL, STATISTICS, THRESHOLD, Bind, Capture, Counters, Descriptor, Info, Rule, RuleList, Script,
     SenderStatistics, Setup, Statistics, bound, counters_of, interface, reaction, rule,
@@ -423,6 +424,37 @@ def test_edits(guest):
                                                  options=b"\x01" * 4), ttl=63)  # fmt: skip
 
 
+@pytest.mark.parametrize("family", [4, 6])
+def test_edits_of_open_checksums(guest, family):
+    """Of a packet whose checksum the last device is to fill in, only the sum of the addresses is in it: that stays right."""
+    there, other, gateway, length = {4: (THERE, "10.9.0.3", "10.8.0.1", 32), 6: (THERE6, "fd09::3", "fd08::1", 128)}[family]
+    guest.run(
+        "echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding;"
+        f"/bin/ip neigh replace {other} lladdr {FAR} dev near0; /bin/ip -n far -{family} route replace {there}/{length} via {gateway}"
+    ).check()
+    source = {4: "10.8.0.77", 6: "fd08::77"}[family]
+    edits = [(EDIT_SOURCE, packets.packed(source)), (EDIT_DESTINATION, packets.packed(other)), (EDIT_SOURCE_PORT, b"\0\7"),
+             (EDIT_DESTINATION_PORT, b"\x13\x89"), (EDIT_PAYLOAD, b"ab", 1)]  # fmt: skip
+    script = Script()
+    capture = Capture(script)
+    added = [
+        capture.add(rule(1, CAPTURE, family, protocol=17, destination_port=5001, interface_index=interface(guest, "tap0"))),
+        capture.add(rule(2, FORWARD, family, protocol=17, destination_port=5000, interface_index=interface(guest, "near1"), edits=edits)),
+    ]
+    script.call("poll", 0, 10_000)
+    look = capture.look()
+    script.run(guest, meanwhile=f"sleep 0.5; /bin/ip netns exec far /bin/bash -c 'echo -n 012345 > /dev/udp/{there}/5000'")
+    for each in added:
+        each.check()
+    # The system forwards it in circles, a hop less each time.
+    (seen,) = [each for each in capture.records(look) if each.data[8 if family == 4 else 7] == 63]
+    assert seen.flags & RECORD_CHECKSUM_OPEN
+    transport = 20 if family == 4 else 40
+    assert seen.data[transport : transport + 4] == b"\0\7\x13\x89" and seen.data[transport + 8 :] == b"0ab345"
+    pseudo = packets._pseudo(source, other, 17, 14)
+    assert seen.data[transport + 6 : transport + 8] == struct.pack("!H", 0xFFFF ^ packets.checksum(pseudo))
+
+
 def test_edits_ipv6(guest):
     """The same with IPv6, whose ICMP sums up the addresses too."""
     payload = bytes(range(33))
@@ -629,6 +661,34 @@ def test_handshake(guest):
     segment = packets.tcp(THERE, HERE, 4321, 9999, 100, 0, 0x11, b"x" * 33, options=b"\x01" * 8)
     out, _, _ = reactions(guest, frame4(segment, 6), SYN_ACK, SYN_ACK_COPIES, {"protocol": 6, "destination_port": 9999}, flags=REACT_CHECKSUMS)
     assert struct.unpack_from("!II", out[0].data, 38) == (107, 134)
+
+
+def test_reaction_with_a_vlan_tag(guest):
+    """Lengths and checksums are found behind the tag that the frame brings along."""
+    guest.run("/bin/ip link add link tap0 name tap0.7 type vlan id 7; /bin/ip link set tap0.7 up").check()
+    datagram = packets.ip4(HERE, THERE, 17, packets.udp(HERE, THERE, 9, 9, b"pong", good=False))
+    plain = packets.ethernet(FAR, NEAR, datagram)
+    template = plain[:12] + b"\x81\0\0\x07" + plain[12:]
+    try:
+        script = Script()
+        capture, watcher = Capture(script), Capture(script, 1)
+        bound(script, guest, "near0", template)
+        # The third file of a script has the number 5.
+        answer = reaction(5, 0, len(template), flags=BOTH)
+        added = [
+            capture.add(rule(1, CAPTURE_DROP, protocol=17, destination_port=5000, reaction=answer)),
+            watcher.add(rule(1, protocol=17, interface_index=interface(guest, "tap0.7"))),
+        ]
+        script.send("tap0", udp4(5000, b"ABC"))
+        script.call("sleep", 50)
+        look = watcher.look()
+        script.run(guest)
+        for each in added:
+            each.check()
+        sent = [each.data for each in watcher.records(look) if each.data[8] == 64]
+        assert sent == [packets.ip4(HERE, THERE, 17, packets.udp(HERE, THERE, 9, 9, b"pongABC"))]
+    finally:
+        guest.run("/bin/ip link del tap0.7").check()
 
 
 @pytest.mark.parametrize("left", [0, 1])
@@ -1065,3 +1125,24 @@ def test_namespace_goes(guest):
     script.run(guest, meanwhile="sleep 0.2; /bin/ip netns del doomed")
     assert (before.result, after.result) == (0, POLLERR | POLLHUP)
     assert [each.result for each in late] == [-errno.ENODEV] * 5
+
+
+def test_namespace_goes_with_neighbours(guest):
+    """Rules that answer for addresses hold on to interfaces, and let go of those that go away with their namespace."""
+    guest.run("ip=/bin/ip; $ip netns add doomed; $ip -n doomed link add d0 index 900 type veth peer name d1; $ip -n doomed link set d0 up").check()
+    script = Script()
+    script.call("namespace", "/run/netns/doomed")
+    capture = Capture(script)
+    added = [
+        capture.add(rule(1, destination="10.1.0.0/16", flags=RULE_NEIGHBOUR, interface_index=900)),
+        capture.add(rule(2, CAPTURE, 6, destination="fd01::/16", flags=RULE_NEIGHBOUR, interface_index=900)),
+        capture.add(rule(3, CAPTURE, 6, destination="fd01::1/128", flags=RULE_NEIGHBOUR, interface_index=900)),
+    ]
+    script.call("namespace", "/proc/1/ns/net")
+    gone = script.call("poll", 0, 20_000)
+    script.run(guest, meanwhile="sleep 0.2; /bin/ip netns del doomed")
+    for each in added:
+        each.check()
+    assert gone.result == POLLERR | POLLHUP
+    # What still held an interface would have the kernel say so, and go on saying it, ten seconds after.
+    guest.run("sleep 12; ! /bin/ip netns list | grep doomed").check()

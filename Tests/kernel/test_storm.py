@@ -23,6 +23,8 @@ def guest(debug, tmp_path_factory):
 def test_storm(guest):
     """So many calls of four processes; a fifth sends packets that their rules match, and an interface is made and removed
     under them all the time."""
+    # However it ends, it can be had again.
+    print(f"KTRXER_SEED={SEED}")
     set_odd(guest, carrier=1)
     said = guest.run(
         f"""
