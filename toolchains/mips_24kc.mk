@@ -14,3 +14,5 @@ STATIC_FLAGS := -mno-abicalls -fno-pic
 BUILTINS := yes
 # What only debuggers read, and what strip leaves.
 DEAD_SECTIONS := .pdr .gnu.attributes .mdebug.abi32
+# The agent may not become larger than this, in bytes; the goal is 160000.
+AGENT_BYTES_MAXIMUM := 440000

@@ -19,6 +19,9 @@ sed)
 	own="$(attribute target-cpu) $(attribute target-features) $(attribute use-soft-float)"
 	printf 's/^target datalayout = .*/%s/\n' "$(line datalayout)"
 	printf 's/^target triple = .*/%s/\n' "$(line triple)"
+	# RISC-V names its calling convention in the module, too.
+	abi=$(grep -om1 '!"target-abi", !"[^"]*"' <<< "$example" || true)
+	[ -z "$abi" ] || printf 's/!"target-abi", !"[^"]*"/%s/\n' "$abi"
 	printf '/^attributes #/{\n\ts/ "(target-cpu|target-features|tune-cpu)"="[^"]*"//g\n\ts/ }$/ %s }/\n}\n' "$own"
 	;;
 link)

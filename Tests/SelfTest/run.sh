@@ -47,7 +47,13 @@ agent() {
 	expect 69 unshare -rn "${emulator[@]}" "build/$target/examples/ping" 192.0.2.1
 }
 
-# Static, stripped, without host paths; on MIPS without anything of an FPU.
+within() {
+	local size
+	size=$(stat -c %s "build/$target/$1")
+	[ "$size" -le "${2:-0}" ] || fail "$1 has $size bytes, at most ${2:-0} are allowed"
+}
+
+# Static, stripped, within their sizes, without host paths; on MIPS without anything of an FPU.
 files() {
 	local readelf objdump program
 	readelf=$(setting COMPILER)-readelf
@@ -60,6 +66,8 @@ files() {
 	for program in build/"$target"/{ktrxer-agent,libktrxer.a,examples/ping}; do
 		! grep -qaE "$PWD|${HOME%/}/|$swift" "$program" || fail "$program has a path of this machine in it"
 	done
+	within ktrxer-agent "$(setting AGENT_BYTES_MAXIMUM)"
+	within examples/ping 120000
 	case $target in mips*) ;; *) return ;; esac
 	"$readelf" -A "build/$target/ktrxer-agent" | grep -q 'FP ABI: Soft float' || fail "not marked as soft-float"
 	for program in ktrxer-agent selftest examples/ping; do
