@@ -54,7 +54,7 @@ test-unit: ## unit tests on the host
 
 .PHONY: test-selftest
 test-selftest: ## build everything for every target and run it under qemu's user-mode emulation; build one twice
-	@set -e; for target in $(TARGETS); do $(MAKE) --no-print-directory build selftest TARGET=$$target; done
+	@printf '%s\n' $(TARGETS) | xargs -P 2 -I NAME $(MAKE) --no-print-directory build selftest TARGET=NAME
 	@toolchains/guard.py code $(foreach target,$(TARGETS),build/$(target)/obj/{KTRxerLite,agent,selftest}.ll)
 	@Tests/SelfTest/run.sh $(TARGETS)
 	@Tests/SelfTest/missing.sh

@@ -3,6 +3,8 @@
 # What a target lacks is said in one line, before anything is built.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# The modes of the make that runs this are not for those in here.
+unset MAKEFLAGS MAKELEVEL MFLAGS MAKEOVERRIDES
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -15,7 +17,7 @@ missing() {
 		echo "missing: the build goes on with $*" >&2
 		exit 1
 	fi
-	grep -v '^make: \*\*\* ' "$work/said" > "$work/lines" || true
+	grep -v '^make[^ ]*: \*\*\* ' "$work/said" > "$work/lines" || true
 	if [ "$(wc -l < "$work/lines")" != 1 ] || ! grep -qF -- "$says" "$work/lines" || [ -e "$work/out" ]; then
 		head -n 5 "$work/said" | cut -c 1-300 >&2
 		echo "missing: expected one line with: $says" >&2

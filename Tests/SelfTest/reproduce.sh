@@ -4,6 +4,8 @@
 #   reproduce.sh TARGET...
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# The modes of the make that runs this are not for those in here.
+unset MAKEFLAGS MAKELEVEL MFLAGS MAKEOVERRIDES
 
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
