@@ -83,17 +83,17 @@ static u64 mark(void)
 static void marks_to_ns(struct ktx_handed *handed, unsigned int count, u64 first_mark, u64 first_ns, u64 last_mark,
 			u64 last_ns)
 {
-	/* Counters of 32 bits go round. */
-	u64 marks = max_t(u64, (cycles_t)(last_mark - first_mark), 1);
+	/* Counters of 32 bits go round. Bursts are far shorter than 2^32 marks. */
+	u32 marks = max_t(u32, (u32)(last_mark - first_mark), 1);
+	/* ns a mark, in 2^-24: one division for all, which is dear where registers have 32 bits. */
+	u64 scale = div_u64((last_ns - first_ns) << 24, marks);
 	unsigned int i;
 
 	if (!ktx_has_cycles)
 		return;
 	for (i = 0; i < count; i++) {
-		u64 since = (cycles_t)(handed[i].at - first_mark);
-
 		if (!handed[i].account.launch)
-			handed[i].at = first_ns + div64_u64(since * (last_ns - first_ns), marks);
+			handed[i].at = first_ns + mul_u64_u32_shr(scale, (u32)(handed[i].at - first_mark), 24);
 	}
 }
 
@@ -261,5 +261,14 @@ u64 ktx_send_due(struct ktx *ktx, bool *turn)
 		handed = send_burst(ktx, skb, quota);
 		ktrxer_rate_return(quota - handed);
 		left -= max(handed, 1U);
+		/*
+		 * The device was full after a part of the burst. It may have room again as soon as softirqs have heard
+		 * what became of that, sooner than any timer.
+		 */
+		if (handed && ktx->retry_at) {
+			ktx->retry_at = 0;
+			*turn = true;
+			return now;
+		}
 	}
 }
