@@ -22,7 +22,7 @@ SWIFTC := swiftc -target $(SWIFT_TRIPLE) $(SWIFT_FLAGS) -enable-experimental-fea
 	-file-prefix-map $(CURDIR)=. \
 	-I Sources/CKTRxer/include -I $(OBJ)
 # Nothing unwinds: no tables for it.
-DEVICE_CFLAGS := $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -ffunction-sections -fdata-sections \
+DEVICE_CFLAGS = $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -ffunction-sections -fdata-sections \
 	-fno-asynchronous-unwind-tables \
 	-ffile-prefix-map=$(CURDIR)=. -I Sources/CKTRxer/include -I kmod/uapi -isystem $(OUT)/headers
 
