@@ -18,7 +18,7 @@ setup: ## install and build what the tests need and this machine lacks (Debian 1
 	@Tests/beds/setup.sh all
 
 .PHONY: setup-kernels
-setup-kernels: ## setup, and every other Debian kernel that the module is tried on (5.10, 7; root, some minutes)
+setup-kernels: ## setup, and every other kernel that the module is tried on (5.10, 7, other devices' ones; root, some minutes)
 	@Tests/beds/setup.sh kernels
 
 .PHONY: build
@@ -46,6 +46,7 @@ test: ## set up, build, and pass all tests
 	@$(MAKE) --no-print-directory test-unit
 	@$(MAKE) --no-print-directory test-selftest
 	@$(MAKE) --no-print-directory test-kernel
+	@$(MAKE) --no-print-directory test-devices
 	@$(MAKE) --no-print-directory test-network
 
 .PHONY: test-unit
@@ -67,6 +68,11 @@ test-network: build ## network tests: in User Mode Linux with virtual time, and 
 .PHONY: test-kernel
 test-kernel: build ## kernel tests: in User Mode Linux with all debug options, and on the Debian kernels that are here
 	@Tests/kernel/run.sh
+
+.PHONY: test-devices
+test-devices: ## tests on emulated devices: KTRXER_DEVICES of router, router-le, phone, phone-32; all of them if setup-kernels was run
+	@set -e; for target in mips_24kc mipsel_24kc aarch64 armv7; do $(MAKE) --no-print-directory --silent build TARGET=$$target; done
+	@KTRXER_DEVICES="$${KTRXER_DEVICES:-$$(Tests/devices/run.sh --here)}" Tests/devices/run.sh
 
 .PHONY: module
 module: ## the kernel module for this machine's kernel (KDIR); kmod/Makefile has more

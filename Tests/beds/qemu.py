@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Debian's kernels on an emulated x86_64 machine, with the root folder of make_root as initial file system.
+"""Kernels of kernels.sh on emulated machines, with the root folder of make_root (x86_64) or of make_device_root as initial
+file system: PC, router (Malta board with a 24Kc, both byte orders) and phone (the virt machine, ARMv7 and AArch64).
 
 QemuGuest  runs scripts as they come; host and guest share a folder over 9p. Real time.
 exact_run  runs scripts that are known from the start on a clock that counts instructions: what the guest measures, and
@@ -21,18 +22,58 @@ from guest import BEDS, BedFailure, Guest, Result, clipped
 KERNELS = BEDS.parent / "kernel" / "kernels.sh"
 # In the order in which a test names them; their dependencies come along.
 BASE_MODULES = ["virtio_pci", "virtio_net", "e1000"]
+ROUTER_MODULES = [*BASE_MODULES, "pcnet32"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """What qemu emulates, and how its kernel names its ports."""
+
+    program: str
+    options: tuple
+    append: str
+    #: Where results of exact_run go out, as qemu makes it and as the guest names it.
+    port: tuple
+    port_name: str
+    modules: tuple = tuple(BASE_MODULES)
+
+
+_SERIAL = ("-serial", "file:{results}")
+# A hang at the first idle under -icount without nowait.
+_MALTA = dict(options=("-M", "malta", "-cpu", "24Kc"), append="console=ttyS0 nowait", port=_SERIAL, port_name="/dev/ttyS1",
+              modules=tuple(ROUTER_MODULES))
+# The virt machine has one serial port of its own; the second is a PCI card.
+_VIRT = dict(append="console=ttyAMA0", port=("-chardev", "file,id=results,path={results}", "-device", "pci-serial,chardev=results"),
+             port_name="/dev/ttyS0")
+MACHINES = {
+    "amd64": Machine("qemu-system-x86_64", ("-M", "pc", "-cpu", "qemu64", "-accel", "tcg"),
+                     # What processors have wrong need not be mended in an emulator.
+                     "console=ttyS0 mitigations=off nokaslr", _SERIAL, "/dev/ttyS1"),
+    "arm64": Machine("qemu-system-aarch64", ("-M", "virt", "-cpu", "cortex-a53"), **_VIRT),
+    "armhf": Machine("qemu-system-arm", ("-M", "virt,highmem=off", "-cpu", "cortex-a15"), **_VIRT),
+    "mipsel": Machine("qemu-system-mipsel", **_MALTA),
+    "mips": Machine("qemu-system-mips", **_MALTA),
+}
 SHARED_FOLDER_MODULES = ["9pnet_virtio", "9p"]
 
 
 @dataclasses.dataclass
 class DebianKernel:
-    """A kernel of kernels.sh that is in the cache."""
+    """A kernel of kernels.sh that is in the cache. Names begin with the architecture unless it is amd64."""
 
     name: str
     release: str
     vmlinuz: pathlib.Path
     modules: pathlib.Path
     config: pathlib.Path
+
+    @property
+    def architecture(self):
+        return self.name.rpartition("-")[0] or "amd64"
+
+    @property
+    def machine(self):
+        return MACHINES[self.architecture]
 
     def with_dependencies(self, names):
         """The files of modules and of all that they need, in loading order. Built-in ones need no file."""
@@ -58,12 +99,12 @@ class DebianKernel:
         return [self.modules / path for path in order]
 
 
-def debian_kernels():
-    """The kernels that are here, by name."""
+def debian_kernels(architecture="amd64"):
+    """The kernels of an architecture that are here, by name."""
     found = {}
     for line in subprocess.check_output([KERNELS, "list"], text=True).splitlines():
         name, _, release = line.split()
-        if release == "-":
+        if release == "-" or (name.rpartition("-")[0] or "amd64") != architecture:
             continue
 
         def path(what):
@@ -105,19 +146,22 @@ def make_initramfs(root, kernel, modules, target, files=()):
 
 
 def _machine(kernel, initramfs, cards, memory, append, processors=1):
+    machine = kernel.machine
     command = [
-        "qemu-system-x86_64", "-M", "pc", "-cpu", "qemu64", "-accel", "tcg", "-smp", str(processors), "-m", memory, "-nodefaults",
+        machine.program, *machine.options, "-smp", str(processors), "-m", memory, "-nodefaults",
         "-no-user-config", "-display", "none", "-monitor", "none", "-no-reboot", "-serial", "stdio",
         "-kernel", str(kernel.vmlinuz), "-initrd", str(initramfs),
-        # A panic ends the guest at once. What processors have wrong need not be mended in an emulator, and the kernel's
-        # ciphers need not be tested: that alone is a third of its start.
-        "-append", f"console=ttyS0 panic=-1 mitigations=off nokaslr cryptomgr.notests loglevel=7 {append}",
+        # A panic ends the guest at once. The kernel's ciphers need not be tested: that alone is a third of its start.
+        "-append", f"{machine.append} panic=-1 cryptomgr.notests loglevel=7 {append}",
     ]
     for number, card in enumerate(cards):
         command += [
             "-netdev", f"hubport,id=n{number},hubid=0",
             "-device", f"{card},netdev=n{number},mac=02:00:00:00:00:{number + 1:02x},romfile=",
         ]
+    if len(cards) == 1:
+        # Somebody who takes the frames: nobody listens there.
+        command += ["-netdev", "socket,id=void,udp=127.0.0.1:9,localaddr=127.0.0.1:0", "-netdev", "hubport,id=sink,hubid=0,netdev=void"]
     return command
 
 
@@ -129,7 +173,7 @@ class QemuGuest(Guest):
         super().__init__()
         initramfs = self.folder.with_suffix(".cpio")
         try:
-            make_initramfs(root, kernel, [*BASE_MODULES, *SHARED_FOLDER_MODULES, *modules], initramfs)
+            make_initramfs(root, kernel, [*kernel.machine.modules, *SHARED_FOLDER_MODULES, *modules], initramfs)
             command = _machine(kernel, initramfs, cards, memory, f"BED=9p BED_WAIT=1 {append}", processors)
             command += ["-virtfs", f"local,path={self.folder},mount_tag=bed,security_model=none"]
             self.start(command)
@@ -156,11 +200,11 @@ def exact_run(root, kernel, scripts, cards=("e1000", "e1000"), modules=(), files
     with tempfile.TemporaryDirectory(prefix="ktrxer-exact-") as name:
         folder = pathlib.Path(name)
         contents = [(f"/bed/{number}.cmd", script.encode() + b"\n") for number, script in enumerate(scripts, 1)]
-        make_initramfs(root, kernel, [*BASE_MODULES, *modules], folder / "initramfs", [*contents, *files])
-        command = _machine(kernel, folder / "initramfs", cards, memory, "BED=batch")
+        make_initramfs(root, kernel, [*kernel.machine.modules, *modules], folder / "initramfs", [*contents, *files])
+        command = _machine(kernel, folder / "initramfs", cards, memory, f"BED=batch BED_PORT={kernel.machine.port_name}")
         command += [
             "-icount", f"shift={shift},align=off,sleep=off", "-rtc", "base=2024-01-01,clock=vm", "-seed", "1",
-            "-serial", f"file:{folder / 'results'}",
+            *(option.format(results=folder / "results") for option in kernel.machine.port),
         ]
         if dump is not None:
             command += ["-object", f"filter-dump,id=dump,netdev=n{dump},file={folder / 'dump'}"]

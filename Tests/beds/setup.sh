@@ -4,8 +4,9 @@
 #   setup.sh build   what building and running the agent on this machine needs
 #   setup.sh targets that, and what building for the other targets needs, and running those programs here
 #   setup.sh all     that, and what the tests need: tools to compare with, pytest, the User Mode Linux kernels, and
-#                    the Debian kernels that this machine's compiler can build modules for (6.1, 6.12)
-#   setup.sh kernels that, and every other Debian kernel that modules are tried on (5.10, 7; needs root)
+#                    the Debian kernels that this machine's compiler can build modules for (6.1, 6.12), and a router's and
+#                    a phone's kernel
+#   setup.sh kernels that, and every other kernel that modules are tried on (5.10, 7, and those of other devices; needs root)
 # Swift itself is not installed here. What is built goes into a cache outside the tree:
 # $KTRXER_CACHE, or $XDG_CACHE_HOME/ktrxer, or ~/.cache/ktrxer.
 # shellcheck disable=SC2086,SC2016,SC2015 # lists of words; a script for a namespace; either failure is one
@@ -17,7 +18,8 @@ what=${1:-all}
 
 build_packages="gcc binutils libc6-dev make musl-tools linux-libc-dev patch iproute2 ethtool"
 test_packages="python3-venv tcpdump tshark fping mtr-tiny scamper mandoc busybox-static wireguard-tools \
-	linux-source-6.1 flex bison bc xz-utils kmod cpio pahole sparse qemu-system-x86"
+	linux-source-6.1 flex bison bc xz-utils kmod cpio pahole sparse qemu-system-x86 qemu-system-mips qemu-system-arm \
+	libc6-dev-mips-cross libc6-dev-mipsel-cross libc6-dev-arm64-cross libc6-dev-armhf-cross"
 target_packages="qemu-user-static $(sed -n 's/^PACKAGES := //p' "$here"/../../toolchains/*.mk | tr '\n' ' ')"
 kernel_packages="debootstrap"
 python_packages="pytest pytest-xdist"
@@ -89,8 +91,14 @@ for configuration in network debug; do
 		"$here/uml.sh" build "$cache" $configuration
 	fi
 done
-kernels="6.1 6.12"
-[ "$what" = all ] || kernels="$kernels 5.10 7"
+kernels="6.1 6.12 mips-6.1 arm64-6.1" devices="mips arm64"
+[ "$what" = all ] || kernels="$kernels 5.10 7 mipsel-6.1 armhf-6.1 arm64-5.10 armhf-5.10" devices="mips arm64 mipsel armhf"
+for device in $devices; do
+	if [ ! -x "$("$here/busybox.sh" path "$cache" $device)" ]; then
+		say "bringing busybox for $device"
+		"$here/busybox.sh" build "$cache" $device
+	fi
+done
 for kernel in $kernels; do
 	"$here/../kernel/kernels.sh" fetch $kernel
 done

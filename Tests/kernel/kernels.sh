@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Debian's own amd64 kernels, to build modules for and to boot: images, modules and headers, unpacked in the cache.
+# Kernels to build modules for and to boot: images, modules and headers, in the cache. Debian's own for amd64, and for other
+# machines by their architecture's name in front (arm64-6.1); mips-6.1 is built, ../beds/malta.sh.
 #   kernels.sh list                       every kernel that is known, and whether it is here
 #   kernels.sh fetch NAME                 brings it if it is not here yet
 #   kernels.sh build NAME FOLDER OUT      builds the kernel module in FOLDER for it and puts the .ko files into OUT
@@ -15,7 +16,7 @@ set -euo pipefail
 cache=${KTRXER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ktrxer}
 mirror=${KTRXER_DEBIAN_MIRROR:-http://deb.debian.org}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-names="5.10 6.1 6.12 7"
+names="5.10 6.1 6.12 7 arm64-5.10 arm64-6.1 armhf-5.10 armhf-6.1 mipsel-6.1 mips-6.1"
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 usage() { sed -n 's/^#   \(kernels.sh .*\)/\1/p' "${BASH_SOURCE[0]}" >&2; exit 64; }
@@ -24,8 +25,18 @@ fail() { echo "kernels: $*" >&2; exit 69; }
 
 # Where a kernel comes from: sets suite, sources, and chroot if this machine's compiler does not serve it.
 describe() {
-	chroot=
+	chroot= architecture=amd64 flavour=amd64 version=$1 make_options=
 	case $1 in
+	arm64-*) architecture=arm64 flavour=arm64 make_options="ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-" ;;
+	armhf-*) architecture=armhf flavour=armmp make_options="ARCH=arm CROSS_COMPILE=arm-linux-gnueabihf-" ;;
+	mipsel-*) architecture=mipsel flavour=4kc-malta make_options="ARCH=mips CROSS_COMPILE=mipsel-linux-gnu-" ;;
+	mips-6.1)
+		make_options="ARCH=mips CROSS_COMPILE=mips-linux-gnu-" suite=bookworm
+		folder=$("$here/../beds/malta.sh" path "$cache")
+		return ;;
+	esac
+	version=${1#*-}
+	case $version in
 	5.10) suite=bullseye sources="debian:bullseye debian-security:bullseye-security" ;;
 	6.1) suite=bookworm sources="debian:bookworm debian-security:bookworm-security" ;;
 	6.12) suite=bookworm sources="debian-security:bookworm-security" ;;
@@ -36,7 +47,7 @@ describe() {
 	*) fail "no kernel is called '$1'; there are: $names" ;;
 	esac
 	# What decides on the folder's content, comments aside.
-	key=$( (echo "$1 $sources $chroot"; declare -f choose unpack settle_headers make_chroot) | sha256sum | cut -c1-16)
+	key=$( (echo "$1 $sources $chroot $architecture $flavour"; declare -f choose unpack settle_headers make_chroot) | sha256sum | cut -c1-16)
 	folder=$cache/kernel-$1-$key
 }
 
@@ -46,37 +57,41 @@ apt_of() {
 	shift
 	"$tool" -q -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=- -o Dir::State::lists="$apt/lists" \
 		-o Dir::State::status="$apt/status" -o Dir::Cache="$apt/cache" -o APT::Sandbox::User=root \
-		-o APT::Architecture=amd64 -o APT::Architectures::=amd64 "$@"
+		-o APT::Architecture=amd64 -o APT::Architectures::=amd64 -o APT::Architectures::=$architecture "$@"
 }
 
 # Sets release (as uname -r has it) to the newest kernel of this version in the index, and packages to what it consists of.
 choose() {
-	local version=${1//./\\.}
-	release=$(apt_of apt-cache pkgnames linux-headers-$1 |
-		sed -nE "s/^linux-headers-($version[.][0-9]+[.0-9]*([-+][a-z]*[0-9]+)*-amd64)$/\1/p" | sort -V | tail -n 1)
-	[ -n "$release" ] || fail "the index of $suite names no kernel $1"
-	local common=${release%-amd64}
-	if apt_of apt-cache show linux-modules-$release > /dev/null 2>&1; then
+	release=$(apt_of apt-cache pkgnames linux-headers-$version |
+		sed -nE "s/^linux-headers-(${version//./\\.}[.][0-9]+[.0-9]*([-+][a-z]*[0-9]+)*-$flavour)$/\1/p" | sort -V | tail -n 1)
+	[ -n "$release" ] || fail "the index of $suite names no kernel $version for $architecture"
+	local common=${release%-"$flavour"} image=linux-image-$release-unsigned
+	if has linux-modules-$release; then
 		packages="linux-base-$release linux-binary-unsigned-$release linux-modules-$release"
 	else
-		packages="linux-image-$release-unsigned"
+		# Only where kernels are signed is there one that is not.
+		has $image:$architecture || image=linux-image-$release
+		packages=$image:$architecture
 	fi
 	[ -z "$chroot" ] || return 0
 	local kbuild=linux-kbuild-$common
-	apt_of apt-cache show $kbuild > /dev/null 2>&1 || kbuild=linux-kbuild-$1
-	packages="$packages linux-headers-$release linux-headers-$common-common $kbuild"
+	has $kbuild || kbuild=linux-kbuild-$version
+	packages="$packages linux-headers-$release:$architecture linux-headers-$common-common $kbuild"
 }
+
+has() { apt_of apt-cache show $1 > /dev/null 2>&1; }
 
 # Unpacks the packages into the new folder: all of the headers; of the image what a network test may want.
 unpack() {
-	local package
+	local package others='[b-hj-z]*'
+	[ $architecture != amd64 ] || others='[a-hj-z]*'
 	for package in "$work"/*.deb; do
 		case ${package##*/} in
 		linux-headers* | linux-kbuild*) dpkg -x "$package" "$new" ;;
 		*) dpkg-deb --fsys-tarfile "$package" | tar x -C "$new" --wildcards \
-			--exclude='*/net/wireless/*' --exclude='*/ethernet/[a-hj-z]*/*' --exclude='*/drivers/net/can/*' \
-			'*/vmlinuz*' '*/config*' '*/modules.*' '*/kernel/net/*' '*/kernel/drivers/net/*' \
-			'*/kernel/drivers/virtio/*' '*/kernel/lib/*' '*/kernel/crypto/*' '*/kernel/arch/x86/crypto/*' \
+			--exclude='*/net/wireless/*' --exclude="*/ethernet/$others/*" --exclude='*/drivers/net/can/*' \
+			'*/vmlinu[xz]*' '*/config*' '*/modules.*' '*/kernel/net/*' '*/kernel/drivers/net/*' \
+			'*/kernel/drivers/virtio/*' '*/kernel/lib/*' '*/kernel/crypto/*' '*/kernel/arch/*/crypto/*' \
 			'*/kernel/fs/9p/*' '*/kernel/fs/fscache/*' '*/kernel/fs/netfs/*' 2> "$work/tar.log" ||
 			# A package without one of these (config and vmlinuz of an image that is split in two) is no failure.
 			! grep -v -e 'Not found in archive' -e 'Exiting with failure status' "$work/tar.log" ;;
@@ -90,7 +105,7 @@ unpack() {
 	fi
 	find "$new/lib/modules" -name '*.ko.xz' -exec unxz {} +
 	PATH=$PATH:/usr/sbin:/sbin depmod -b "$new" "$release"
-	for place in "$new/boot/vmlinuz-$release" "$modules/vmlinuz.unsigned"; do
+	for place in "$new"/boot/vmlinu[xz]-"$release" "$modules/vmlinuz.unsigned"; do
 		[ ! -e "$place" ] || mv "$place" "$new/vmlinuz"
 	done
 	for place in "$new/boot/config-$release" "$modules/config"; do
@@ -127,6 +142,11 @@ fetch() {
 	describe "$1"
 	[ "$1" != uml ] || fail "uml is not fetched but built; run: make setup"
 	[ ! -e "$folder/release" ] || return 0
+	if [ "$1" = mips-6.1 ]; then
+		say "building Linux 6.1 for a big-endian Malta board (some minutes, once)"
+		"$here/../beds/malta.sh" build "$cache"
+		return
+	fi
 	mkdir -p "$cache"
 	exec 7> "$cache/kernels.lock"
 	flock 7
@@ -141,8 +161,9 @@ fetch() {
 	for source in $sources; do
 		echo "deb [signed-by=$keyring] $mirror/${source%:*} ${source#*:} main"
 	done > "$apt/sources.list"
-	apt_of apt-get update > "$work/log" 2>&1 || { tail "$work/log" >&2; fail "the index of $suite could not be fetched"; }
-	choose "$1"
+	# One index of several may be out of step with its mirror for a while: the others name a kernel as well.
+	apt_of apt-get update > "$work/log" 2>&1 || { grep -e '^E:' "$work/log" || cat "$work/log"; } >&2
+	choose
 	say "fetching Linux $release of $suite"
 	(cd "$work" && apt_of apt-get download $packages >> "$work/log" 2>&1) ||
 		{ tail "$work/log" >&2; fail "$packages could not be fetched"; }
@@ -169,7 +190,7 @@ build() {
 	if [ -n "$chroot" ]; then
 		in_chroot "$folder/chroot" "$work/module" make -C "/usr/src/linux-headers-$(< "$folder/release")" M=/module modules
 	else
-		local options=
+		local options=$make_options
 		# The debug kernel leaves it to each module whether undefined behaviour is looked for.
 		# Ours has self-tests, which it runs when it is loaded there.
 		[ "$1" != uml ] || options="ARCH=um UBSAN_SANITIZE=y KTRXER_DEBUG=y"

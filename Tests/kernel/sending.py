@@ -52,13 +52,19 @@ def parsed(result):
     return said
 
 
-def compiled(name, folder):
+COMPILERS = {
+    "amd64": "gcc", "arm64": "aarch64-linux-gnu-gcc", "armhf": "arm-linux-gnueabihf-gcc", "mipsel": "mipsel-linux-gnu-gcc",
+    "mips": "mips-linux-gnu-gcc",
+}
+
+
+def compiled(name, folder, architecture="amd64"):
     """A program of the folder programs, linked statically; returns where it is on the host."""
     target = pathlib.Path(folder) / name
     if not target.exists():
         subprocess.run(
-            ["gcc", "-static", "-Os", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-pthread", "-I", kbed.KMOD / "uapi",
-             "-o", target, PROGRAMS / f"{name}.c"],
+            [COMPILERS[architecture], "-static", "-Os", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-pthread",
+             "-I", kbed.KMOD / "uapi", "-o", target, PROGRAMS / f"{name}.c"],
             check=True,
         )
     return target

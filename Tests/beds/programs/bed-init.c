@@ -5,7 +5,8 @@
 // What /bed is, the kernel's command line says:
 //   BED=FOLDER  a folder of the host, over hostfs (User Mode Linux)
 //   BED=9p      a folder of the host, over 9p (qemu)
-//   BED=batch   the guest's own, all scripts in it from the start; results go out through /dev/ttyS1, see report()
+//   BED=batch   the guest's own, all scripts in it from the start; results go out through a serial port, see report():
+//               /dev/ttyS1, or what BED_PORT names
 // While it looks for the next script it spins instead of sleeping: where virtual time stands still as long as
 // something runs, nothing in the guest gets older between two commands. With BED_WAIT set it sleeps.
 // The kernel modules that /modules/order names, one a line, are loaded before all else.
@@ -145,13 +146,13 @@ static void send_all(int port, const char *bytes, size_t length)
 	while (length > 0) {
 		ssize_t sent = write(port, bytes, length);
 
-		must(sent, "/dev/ttyS1");
+		must(sent, "serial port");
 		bytes += sent;
 		length -= sent;
 	}
 }
 
-// Through the second serial port: a line "NAME LENGTH", then that many bytes of the file.
+// Through a serial port of its own: a line "NAME LENGTH", then that many bytes of the file.
 static void report(const char *path)
 {
 	static int port = -1;
@@ -161,8 +162,12 @@ static void report(const char *path)
 	ssize_t length;
 
 	if (port < 0) {
-		port = open("/dev/ttyS1", O_WRONLY | O_NOCTTY);
-		must(port, "/dev/ttyS1");
+		const char *name = getenv("BED_PORT");
+
+		if (!name)
+			name = "/dev/ttyS1";
+		port = open(name, O_WRONLY | O_NOCTTY);
+		must(port, name);
 		must(tcgetattr(port, &raw), "tcgetattr");
 		cfmakeraw(&raw);
 		cfsetspeed(&raw, B115200);

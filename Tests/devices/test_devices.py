@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""What users have, emulated: the target's module and agent from the real build, every measurement over the module and without."""
+
+import json
+import os
+
+import devices
+import dissection
+import kernel_log
+import pytest
+
+CHOSEN = os.environ.get("KTRXER_DEVICES", "router phone").split()
+
+
+@pytest.fixture(scope="module", params=CHOSEN)
+def device(request):
+    return devices.DEVICES[request.param]
+
+
+@pytest.fixture(scope="module")
+def ran(device, tmp_path_factory):
+    return devices.run(device, tmp_path_factory.mktemp(device.name))
+
+
+def records(ran, step):
+    result = ran.results[step].check()
+    return [json.loads(line) for line in result.out.splitlines()]
+
+
+def test_network(ran):
+    ran.results["network"].check()
+
+
+def test_doctor(ran):
+    """Without the module it says so, and what to do; with it, that the module is there."""
+    without = ran.results["without"]
+    assert without.status != 0 and "module" in without.out, without
+    assert "insmod" in without.out + without.err or "modprobe" in without.out + without.err, without
+    assert "The kernel transport works." in ran.results["doctor"].check().out, ran.results["doctor"]
+
+
+@pytest.mark.parametrize("transport", ["kernel", "packet"])
+def test_job_file(ran, transport):
+    """Ping, trace and train, IPv4 and IPv6: all answered, along the path that there is."""
+    found = records(ran, transport)
+    assert len(found) == 6, found
+    for record in found:
+        assert record["transport"] == transport and not record.get("error"), record
+        assert all(probe.get("received_ns") for probe in record["probes"]), record
+    traces = [record for record in found if record["kind"] == "trace"]
+    for record in traces:
+        family = 6 if ":" in record["address"] else 4
+        senders = {probe["ttl"]: probe["answer"]["from"] for probe in record["probes"] if probe.get("answer")}
+        expected = {1: "2001:db8:1::1", 2: "2001:db8:80::80"} if family == 6 else {1: "192.168.1.1", 2: "192.0.2.80"}
+        assert {ttl: senders.get(ttl) for ttl in (1, 2)} == expected, record
+
+
+def test_example(ran):
+    assert ran.results["example"].check().out.count("\n") >= 5, ran.results["example"]
+
+
+def test_storm(ran):
+    ran.results["storm"].check()
+
+
+def test_memory(ran):
+    """Resident memory of a staying run, with jobs under way, is at most 700 KB."""
+    said = ran.results["memory"].check().out
+    kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in said.splitlines() if line.startswith("Vm")}
+    assert 100 < kilobytes["VmRSS"] <= 700 and kilobytes["VmHWM"] <= 1000, said
+
+
+def test_loaded_again(ran):
+    ran.results["again"].check()
+    ran.results["end"].check()
+
+
+def test_wire(ran, tmp_path):
+    """As seen by the network: nothing malformed, and all of both runs of the job file is there."""
+    path = tmp_path / "wire.pcap"
+    path.write_bytes(ran.dump)
+    assert dissection.assert_wellformed(path, "ip.addr == 192.0.2.80 || ipv6.addr == 2001:db8:80::80") > 100
+
+
+def test_kernel_log(ran):
+    assert not kernel_log.reports(ran.kernel_log), ran.kernel_log[-3000:]
