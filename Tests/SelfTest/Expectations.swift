@@ -52,7 +52,7 @@ func run(_ name: StaticString, _ body: () throws(FrameError) -> Void) {
 /// Writes one line to the standard output.
 func show(_ text: ByteText) {
     var line = text
-    line.append(byte: 0x0A)
+    line.append(0x0A)
     Console.output(line)
 }
 
@@ -72,9 +72,9 @@ private func fail(_ what: StaticString, _ line: Int, _ file: StaticString) {
     var text = ByteText()
     text.append(text: "FAILED: ")
     text.append(text: file)
-    text.append(byte: 0x3A)
+    text.append(0x3A)
     text.append(decimal: Int64(line))
-    text.append(byte: 0x20)
+    text.append(0x20)
     text.append(text: what)
     show(text)
 }

@@ -51,7 +51,7 @@ enum FrameVectors {
 /// The file's bytes, or nil.
 func contents(of path: ByteText) -> ByteText? {
     var name = path
-    name.append(byte: 0)
+    name.append(0)
     var bytes = ByteText(repeating: 0, count: 1 << 16)
     let count = name.withUnsafeBufferPointer { name in
         name.withMemoryRebound(to: CChar.self) { name in

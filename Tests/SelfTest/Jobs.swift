@@ -26,7 +26,7 @@ private func show(file bytes: ByteText) {
         text.append(text: "output ")
         text += file.settings.output
         for value in [file.settings.maxSize, Int64(file.settings.keep), Int64(file.settings.maxPPS)] {
-            text.append(byte: 0x20)
+            text.append(0x20)
             text.append(decimal: value)
         }
         show(text)
@@ -39,7 +39,7 @@ private func show(file bytes: ByteText) {
 private func show(_ job: Job) {
     var text = job.name
     for target in job.targets {
-        text.append(byte: 0x20)
+        text.append(0x20)
         text += target
     }
     let options = job.options
@@ -47,22 +47,22 @@ private func show(_ job: Job) {
         Int64(options.size), options.timeout, Int64(options.count), options.gap, Int64(options.maxHops),
         Int64(options.port), Int64(options.trafficClass),
     ] {
-        text.append(byte: 0x20)
+        text.append(0x20)
         text.append(decimal: value)
     }
     switch job.schedule {
     case .interval(let interval, let phase, let splay):
         text.append(text: " interval ")
         text.append(duration: interval)
-        text.append(byte: 0x20)
+        text.append(0x20)
         text.append(duration: phase)
-        text.append(byte: 0x20)
+        text.append(0x20)
         text.append(duration: splay)
     case .cron(let cron):
         text.append(text: " cron ")
         text.append(hexadecimal: cron.minutes)
         for field in [UInt64(cron.hours), UInt64(cron.days), UInt64(cron.months), UInt64(cron.weekdays)] {
-            text.append(byte: 0x20)
+            text.append(0x20)
             text.append(hexadecimal: field)
         }
     case .atStart: text.append(text: " start")

@@ -78,7 +78,7 @@ private func checkScheduler() throws(FrameError) {
             if due.job == 0 {
                 expect(boottime == 40 * second + Int64(counts[0] - 1) * 10 * second)
             } else {
-                text.append(byte: 0x20)
+                text.append(0x20)
                 text.append(contentsOf: jobs[due.job].name)
                 text.append(milliseconds: boottime - 40 * second)
             }

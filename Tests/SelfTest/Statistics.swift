@@ -58,10 +58,10 @@ private func show(_ distribution: Distribution) {
         distribution.minimum, distribution.mean, distribution.median, distribution.p90, distribution.p99,
         distribution.maximum,
     ] {
-        text.append(byte: 0x20)
+        text.append(0x20)
         text.append(decimal: value)
     }
-    text.append(byte: 0x20)
+    text.append(0x20)
     text.append(decimal: distribution.standardDeviation)
     show(text)
 }

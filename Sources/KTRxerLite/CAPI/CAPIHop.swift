@@ -14,7 +14,7 @@ public func ktrxer_hop_find(
     var device = ByteText()
     var cursor: UnsafePointer<CChar> = target
     while cursor.pointee != 0 && cursor.pointee != 0x25 {
-        address.append(byte: UInt8(bitPattern: cursor.pointee))
+        address.append(UInt8(bitPattern: cursor.pointee))
         cursor += 1
     }
     if cursor.pointee != 0 { device.append(cString: cursor + 1) }

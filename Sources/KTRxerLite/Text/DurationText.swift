@@ -124,7 +124,7 @@ public enum NumberText {
 extension Array where Element == UInt8 {
     /// Appends a duration of `nanoseconds`, exactly, in the largest unit of which it is a whole number.
     public mutating func append(duration nanoseconds: Int64) {
-        if nanoseconds < 0 { append(byte: 0x2D) }
+        if nanoseconds < 0 { append(0x2D) }
         let value = nanoseconds.magnitude
         let second: UInt64 = 1_000_000_000
         if value == 0 {
@@ -156,7 +156,7 @@ extension Array where Element == UInt8 {
     /// Appends a byte size, exactly, with `m` or `k` where it is a whole number of those.
     public mutating func append(byteSize: Int64) {
         let value = byteSize.magnitude
-        if byteSize < 0 { append(byte: 0x2D) }
+        if byteSize < 0 { append(0x2D) }
         if value != 0 && value % 1_048_576 == 0 {
             append(decimal: value / 1_048_576)
             append(text: "m")

@@ -27,6 +27,7 @@ struct AnswerFilter {
 
     private static let network: UInt64 = 0xFFF0_0000
 
+    @inline(never)
     private mutating func emit(_ operation: UInt64, _ k: UInt64, whenTrue: Int = 0, whenFalse: Int = 0) {
         program.append(operation << 48 | UInt64(whenTrue) << 40 | UInt64(whenFalse) << 32 | k & 0xFFFF_FFFF)
     }

@@ -130,6 +130,7 @@ struct EventQueue {
     private var waiting: [TransportEvent] = []
     private var head = 0
 
+    @inline(never)
     mutating func append(_ event: TransportEvent) { waiting.append(event) }
 
     mutating func next() -> TransportEvent? {

@@ -23,7 +23,7 @@ extension Report {
             appendCount(planned - outcome.spared, before: " (", " of ", into: &text)
             appendCount(planned, " probes sent)", into: &text)
         }
-        text.append(byte: 0x0A)
+        text.append(0x0A)
     }
 
     /// Why there are no more hops; without a newline.

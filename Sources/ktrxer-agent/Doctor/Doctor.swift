@@ -88,7 +88,7 @@ struct Doctor {
         var path = bytes("/lib/modules/") + release
         let start = path.count
         for index in 0..<places.utf8CodeUnitCount {
-            path.append(byte: places.utf8Start[index])
+            path.append(places.utf8Start[index])
             guard places.utf8Start[index] == 0 else { continue }
             if path.withUnsafeBytes({ ktrxer_file_exists($0.baseAddress?.assumingMemoryBound(to: CChar.self)) }) == 1 {
                 return true
@@ -192,7 +192,7 @@ struct Doctor {
         var isServer = false
         for byte in file {
             guard byte <= 0x20 else {
-                word.append(byte: byte)
+                word.append(byte)
                 continue
             }
             if isServer && !word.isEmpty { return word }
@@ -217,7 +217,7 @@ struct Doctor {
                 isName = false
                 lookAt(name)
             } else if isName && byte != 0x20 {
-                name.append(byte: byte)
+                name.append(byte)
             }
         }
     }
@@ -263,7 +263,7 @@ struct Doctor {
         var line = ByteText()
         for byte in read(path, most: 256) {
             if byte == 0x0A { break }
-            line.append(byte: byte == 0x09 ? 0x20 : byte)
+            line.append(byte == 0x09 ? 0x20 : byte)
         }
         return line.isEmpty ? bytes("unknown") : line
     }
@@ -291,7 +291,7 @@ private func upToNUL(_ field: UnsafeRawBufferPointer) -> ByteText {
     var text = ByteText()
     for byte in field {
         if byte == 0 { break }
-        text.append(byte: byte)
+        text.append(byte)
     }
     return text
 }

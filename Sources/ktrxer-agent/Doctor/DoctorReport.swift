@@ -46,13 +46,13 @@ struct DoctorReport {
         text.append(text: name)
         // Keys of JSON are words of this program, for people too.
         for index in start..<text.count where text[index] == 0x5F { text[index] = 0x20 }
-        while text.count - start < 26 { text.append(byte: 0x20) }
+        while text.count - start < 26 { text.append(0x20) }
         text += shown
         if state != .good {
             text.append(text: "\n    ")
             text.append(text: advice)
         }
-        text.append(byte: 0x0A)
+        text.append(0x0A)
     }
 
     /// What follows is about an interface.
@@ -65,7 +65,7 @@ struct DoctorReport {
         json.beginObject("findings")
         text.append(text: "\ninterface ")
         text += name
-        text.append(byte: 0x0A)
+        text.append(0x0A)
     }
 
     /// All of it.

@@ -101,7 +101,7 @@ extension CronExpression {
         var field = ByteText()
         while index < text.count && isSpace(text[index]) { index += 1 }
         while index < text.count && !isSpace(text[index]) {
-            field.append(byte: text[index])
+            field.append(text[index])
             index += 1
         }
         return field

@@ -119,18 +119,18 @@ struct DueState {
         var text = ByteText()
         text.append(text: "ktrxer-state 1 ")
         text.append(hexadecimal: seed, width: 16)
-        text.append(byte: 0x20)
+        text.append(0x20)
         text.append(contentsOf: boot)
-        text.append(byte: 0x0A)
+        text.append(0x0A)
         for position in 0..<names.count {
             text.append(contentsOf: names[position])
-            text.append(byte: 0x20)
+            text.append(0x20)
             text.append(decimal: max(0, times[position]) / Self.second)
-            text.append(byte: 0x0A)
+            text.append(0x0A)
         }
         text.append(text: "end ")
         text.append(decimal: Int64(names.count))
-        text.append(byte: 0x0A)
+        text.append(0x0A)
         return text
     }
 
@@ -150,8 +150,8 @@ struct DueState {
     /// A boot id as one word of the file.
     private static func printable(_ text: ByteText) -> ByteText {
         var word = ByteText()
-        for byte in text where byte > 0x20 && byte < 0x7F && word.count < 64 { word.append(byte: byte) }
-        if word.isEmpty { word.append(byte: 0x2D) }
+        for byte in text where byte > 0x20 && byte < 0x7F && word.count < 64 { word.append(byte) }
+        if word.isEmpty { word.append(0x2D) }
         return word
     }
 
@@ -163,7 +163,7 @@ struct DueState {
             position += 1
             if byte == end { return word }
             if byte == 0x20 || byte == 0x0A || word.count > JobFileParser.longestName { return nil }
-            word.append(byte: byte)
+            word.append(byte)
         }
         return nil
     }

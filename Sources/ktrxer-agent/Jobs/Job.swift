@@ -127,11 +127,11 @@ struct JobFileErrors: Error {
         var report = ByteText()
         for index in 0..<lines.count {
             report.append(contentsOf: file)
-            report.append(byte: 0x3A)
+            report.append(0x3A)
             report.append(decimal: Int64(lines[index]))
             report.append(text: ": ")
             report.append(contentsOf: texts[index])
-            report.append(byte: 0x0A)
+            report.append(0x0A)
         }
         if count > lines.count {
             report.append(contentsOf: file)

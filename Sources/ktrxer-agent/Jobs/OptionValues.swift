@@ -61,7 +61,7 @@ enum OptionError: Error {
 extension Array where Element == UInt8 {
     /// Appends "'name' is 'value', expected …".
     mutating func append(badValue value: ByteText, of name: StaticString, _ form: OptionForm) {
-        append(byte: 0x27)
+        append(0x27)
         append(text: name)
         append(text: "' is ")
         append(expected: form, insteadOf: value)

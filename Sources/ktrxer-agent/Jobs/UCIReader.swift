@@ -45,10 +45,10 @@ enum UCIProblem: Error {
             text.append(text: " is one word too many, expected quotes around a value with spaces")
         case .openQuote(let quote, let closed):
             text.append(text: "the ")
-            text.append(byte: quote)
+            text.append(quote)
             text.append(text: closed ? " opened here goes on into another line" : " opened here is never closed")
             text.append(text: ", expected another ")
-            text.append(byte: quote)
+            text.append(quote)
             text.append(text: " after the value")
         case .control(let byte):
             text.append(text: "control character 0x")
@@ -126,7 +126,7 @@ struct UCIReader {
         // libuci takes the command up to a space or tab, without looking at quotes.
         var command = ByteText()
         while let byte = peek, byte != 0x20, byte != 0x09, byte != 0x0A {
-            if command.count <= 40 { command.append(byte: byte) }
+            if command.count <= 40 { command.append(byte) }
             position += 1
         }
         if command.last == 0x0D { command.removeLast() }
@@ -281,7 +281,7 @@ struct UCIReader {
             throw .control(byte)
         }
         if word.count >= Self.longestWord { throw .tooLong }
-        word.append(byte: byte)
+        word.append(byte)
     }
 
     private var peek: UInt8? { position < bytes.count ? bytes[position] : nil }

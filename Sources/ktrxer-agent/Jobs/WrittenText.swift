@@ -25,17 +25,17 @@ extension Array where Element == UInt8 {
     /// disturb a terminal.
     @inline(never)
     mutating func append(quoted text: ByteText) {
-        append(byte: 0x27)
+        append(0x27)
         for index in 0..<Swift.min(text.count, 40) {
             let byte = text[index]
             if byte >= 0x20 && byte < 0x7F {
-                append(byte: byte)
+                append(byte)
             } else {
                 append(text: "\\x")
                 append(hexadecimal: UInt64(byte), width: 2)
             }
         }
         if text.count > 40 { append(text: "...") }
-        append(byte: 0x27)
+        append(0x27)
     }
 }
