@@ -27,6 +27,7 @@ extension Array where Element == UInt8 {
     }
 
     /// Appends a signed decimal number.
+    @inline(never)
     public mutating func append(decimal value: Int64) {
         if value < 0 { append(0x2D) }
         append(decimal: value.magnitude)

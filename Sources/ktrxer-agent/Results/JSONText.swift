@@ -13,23 +13,27 @@ struct JSONText {
 
     mutating func reserve(_ count: Int) { bytes.reserveCapacity(count) }
 
+    @inline(never)
     mutating func beginObject() {
         separate()
         bytes.append(0x7B)
         first = true
     }
 
+    @inline(never)
     mutating func beginObject(_ key: StaticString) {
         self.key(key)
         bytes.append(0x7B)
         first = true
     }
 
+    @inline(never)
     mutating func endObject() {
         bytes.append(0x7D)
         first = false
     }
 
+    @inline(never)
     mutating func beginArray(_ key: StaticString) {
         self.key(key)
         bytes.append(0x5B)
@@ -101,12 +105,14 @@ struct JSONText {
         bytes.append(0x22)
     }
 
+    @inline(never)
     private mutating func separate() {
         if !first { bytes.append(0x2C) }
         first = false
     }
 
     /// Keys are plain ASCII words of this program.
+    @inline(never)
     private mutating func key(_ key: StaticString) {
         separate()
         bytes.append(0x22)
