@@ -11,13 +11,14 @@ endif
 include toolchains/$(TARGET).mk
 
 # Of what the optimiser may do for speed, what makes code larger is taken back: copies of callees in large callers
-# (the factor divides the benefit that is seen in one, the limit is in blocks of the caller), and a trap of its own for
-# each check, which only a debugger would tell apart.
+# (the factor divides the benefit that is seen in one, the limit is in blocks of the caller), a trap of its own for
+# each check, which only a debugger would tell apart, and a second copy of each loop's condition before the loop.
 SWIFTC := swiftc -target $(SWIFT_TRIPLE) $(SWIFT_FLAGS) -enable-experimental-feature Embedded \
 	-enable-experimental-feature Lifetimes -swift-version 6 -wmo -Osize -parse-as-library \
 	-Xfrontend -function-sections -Xfrontend -disable-stack-protector -enforce-exclusivity=unchecked \
 	-Xfrontend -sil-inline-caller-benefit-reduction-factor -Xfrontend 100 \
 	-Xllvm -sil-inline-overall-caller-block-limit=50 -Xfrontend -mergeable-traps \
+	-Xllvm -sil-disable-pass=loop-rotate \
 	-Xcc -fomit-frame-pointer \
 	-file-prefix-map $(CURDIR)=. \
 	-I Sources/CKTRxer/include -I $(OBJ)
@@ -43,10 +44,16 @@ endif
 IR_TO_OBJECT = sed -E -f $(OBJ)/calls.sed $(@:.o=.ll) $(RETARGET) > $(@:.o=.calls.ll) && \
 	$(CLANG) $(STATIC_FLAGS) -flto -Oz -Wno-override-module -c -x ir $(@:.o=.calls.ll) -o $@
 # lld would name a dynamic linker in a static program as long as the compiler driver speaks of one. Blocks stay in
-# the order of the source: reordered for speed, they need more jumps.
+# the order of the source: reordered for speed, they need more jumps. Callers know which registers a callee leaves
+# alone, so that fewer are saved. Nothing is computed earlier, or in more places, than the source says (before loops,
+# on the other ways to a block, interleaved): it would have to be kept somewhere meanwhile. A table of addresses, of 8
+# bytes each, is made of a switch from 12 cases on.
 LINK_FLAGS := -Wl,--no-dynamic-linker -Wl,--gc-sections,--icf=all,--build-id=none \
 	-Wl,--lto-O2 -Wl,-mllvm,-enable-machine-outliner=always \
-	-Wl,-mllvm,-disable-block-placement,-mllvm,-tail-merge-size=2
+	-Wl,-mllvm,-disable-block-placement,-mllvm,-tail-merge-size=2 \
+	-Wl,-mllvm,-enable-ipra,-mllvm,-disable-machine-licm,-mllvm,-disable-postra-machine-licm \
+	-Wl,-mllvm,-min-jump-table-entries=12,-mllvm,-split-spill-mode=size,-mllvm,-enable-pre=false \
+	-Wl,-mllvm,-machine-sink-split=false,-mllvm,-enable-misched=false
 
 LITE_SOURCES := $(shell find Sources/KTRxerLite -name '*.swift' | LC_ALL=C sort)
 AGENT_SOURCES := $(shell find Sources/ktrxer-agent -name '*.swift' | LC_ALL=C sort)
