@@ -84,6 +84,12 @@ public enum ProbeError: Error, Equatable, Sendable {
 }
 
 extension ProbeError {
+    /// Stopped, which is no failure.
+    public var isCancelled: Bool {
+        if case .cancelled = self { return true }
+        return false
+    }
+
     /// A stable identifier for records: lower-case words joined by underscores.
     public var identifier: StaticString {
         switch self {

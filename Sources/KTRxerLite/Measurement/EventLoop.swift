@@ -24,17 +24,11 @@ public final class EventLoop {
     private static let closingTime: Int64 = 100_000_000
 
     /// Takes out the sessions that have ended.
-    public func removeFinished() -> [Session] {
-        var finished: [Session] = []
+    public func removeFinished() {
         var index = 0
         while index < sessions.count {
-            if sessions[index].isFinished {
-                finished.append(sessions.remove(at: index))
-            } else {
-                index += 1
-            }
+            if sessions[index].isFinished { sessions.remove(at: index) } else { index += 1 }
         }
-        return finished
     }
 
     /// Waits until something happens, at most until `deadline` (CLOCK_MONOTONIC ns), and serves whom it

@@ -34,8 +34,12 @@ public struct MeasurementOptions: Sendable {
     public var dontFragment = false
     /// Source address; nil: the routing table's.
     public var source: IPAddress?
-    /// Interface name as bytes without NUL; empty: the routing table's.
-    public var interface: ByteText = []
+    /// Interface name as bytes without NUL, at most 15; empty: the routing table's.
+    public var interface: ByteText {
+        get { interfaceName.text }
+        set { interfaceName = InterfaceName(newValue) }
+    }
+    var interfaceName = InterfaceName()
     /// How long an answer is waited for after the last probe has left; later ones are "late".
     public var timeout: Int64 = 2_000_000_000
 

@@ -2,7 +2,7 @@
 // Everything that is known of one measurement when it has ended: what records and reports are made of.
 // What can be derived from the probe records is computed here and in Statistics.swift, never stored.
 
-public struct MeasurementResult: Sendable {
+public final class MeasurementResult: @unchecked Sendable {
     /// Name of the job; empty: ad hoc.
     public var job: ByteText
     public var kind: MeasurementKind

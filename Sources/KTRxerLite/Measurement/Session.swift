@@ -34,7 +34,7 @@ public final class Session {
 
     private let targetZone: TargetZone
     /// By which probes have to leave; empty: the routing table's choice.
-    private var interface: ByteText
+    private var interface: InterfaceName
     private var stage = Stage.new
     private var route: Route?
     private var kernelDevices: KernelDevices?
@@ -77,7 +77,7 @@ public final class Session {
         self.target = target
         self.options = options
         targetZone = TargetZone(target)
-        interface = options.interface
+        interface = options.interfaceName
         self.pacer = pacer
         self.packetSockets = packetSockets
         self.frames = frames
@@ -203,7 +203,7 @@ public final class Session {
         }
         do throws(ProbeError) {
             let route = try Route.lookup(
-                destination: address, source: options.source, interface: interface)
+                destination: address, source: options.source, interface: interface.text)
             if route.isLocal { throw .unsupported(.loopback) }
             if !route.linkType.hasFrameFormat { throw .unsupported(.linkType) }
             let flow = makeFlow(address)
@@ -359,12 +359,12 @@ public final class Session {
         if !interface.isEmpty || address.isLinkScope {
             // Some systems let nobody read routes; only a scope or a wish needs them.
             let route = try Route.lookup(
-                destination: address, source: options.source, interface: interface)
+                destination: address, source: options.source, interface: interface.text)
             self.route = route
             index = Int(route.interfaceIndex)
         }
         // A zone goes into the address; binding to the device as well may take a privilege.
-        let bound = targetZone.zone == nil ? interface : []
+        let bound = targetZone.zone == nil ? interface : InterfaceName()
         let flow = makeFlow(address)
         if options.proto == .tcpSyn {
             begin(
@@ -470,7 +470,7 @@ public final class Session {
 
     /// The result; once finished.
     public func makeResult() -> MeasurementResult {
-        var result = MeasurementResult(
+        let result = MeasurementResult(
             job: job, kind: options.kind, target: target, address: address,
             sourceAddress: transport?.sourceAddress, sourcePort: transport?.flow.sourcePort ?? 0,
             transport: transportKind, interface: route?.interfaceName ?? [], startedRealtime: startedRealtime,

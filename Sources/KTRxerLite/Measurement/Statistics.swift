@@ -17,6 +17,9 @@ public struct Distribution: Equatable, Sendable {
     /// Of the population (divided by the count, not by one less), around `mean`, rounded down.
     public private(set) var standardDeviation: UInt64 = 0
 
+    /// Of no values.
+    init() {}
+
     /// Takes the values in any order.
     public init(_ values: [Int64]) {
         var values = values
@@ -52,7 +55,7 @@ public struct Distribution: Equatable, Sendable {
 
 /// Counts, round-trip times, slip and, for trains, spacing. sent = received + lost; of the lost,
 /// `errorAnswers` and `late` were answered somehow, the others not at all.
-public struct MeasurementStatistics: Sendable {
+public final class MeasurementStatistics {
     /// Probes that left.
     public private(set) var sent = 0
     /// Probes with a reply (`Answer.isReply`) in time. In a trace a router's time exceeded is one too: it is
@@ -70,17 +73,17 @@ public struct MeasurementStatistics: Sendable {
     /// Probes answered in time by an ICMP error that is no reply.
     public private(set) var errorAnswers = 0
     /// Of `received` probes.
-    public private(set) var roundTrip = Distribution([])
+    public private(set) var roundTrip = Distribution()
     /// Mean absolute difference of the round-trip times of received probes, each to the one received before
     /// it in the order of sequence numbers, ns, rounded down.
     public private(set) var jitter: UInt64 = 0
     /// Of sent probes: how much later than intended they left, ns.
-    public private(set) var slip = Distribution([])
+    public private(set) var slip = Distribution()
 
     /// train: from one probe that left to the next, ns, in the order of sequence numbers.
-    public private(set) var sendGap = Distribution([])
+    public private(set) var sendGap = Distribution()
     /// train: from one reply to the next, ns, in the order of arrival.
-    public private(set) var receiveGap = Distribution([])
+    public private(set) var receiveGap = Distribution()
     /// train: from the first to the last that left, and from the first to the last reply, ns.
     public private(set) var sendDispersion: UInt64 = 0
     public private(set) var receiveDispersion: UInt64 = 0
@@ -109,7 +112,7 @@ public struct MeasurementStatistics: Sendable {
         for index in 0..<records.count {
             let record = records[index]
             guard record.sent != 0 else {
-                if let failure = record.failure, failure != .cancelled { failed += 1 }
+                if let failure = record.failure, !failure.isCancelled { failed += 1 }
                 continue
             }
             sent += 1
@@ -130,19 +133,14 @@ public struct MeasurementStatistics: Sendable {
         if received > 1 { jitter = differences.divided(by: UInt64(received - 1)).clamped }
         roundTrip = Distribution(sorting: &times)
         // One list after the other, in the same place: there may be ten thousand probes.
-        collect(into: &times, records) { $0.slip }
+        collect(.slip, into: &times, records, destination, kind)
         slip = Distribution(sorting: &times)
         guard kind == .train else { return }
-        collect(into: &times, records) { $0.sent != 0 ? $0.sent : nil }
+        collect(.sending, into: &times, records, destination, kind)
         sendDispersion = dispersion(times)
         sendRate = rate(packets: sent, bytes: packetBytes, over: sendDispersion)
         sendGap = gaps(&times)
-        collect(into: &times, records) { record in
-            guard !record.late, record.sent != 0, let answer = record.answer, let destination,
-                isReceived(answer, destination, kind)
-            else { return nil }
-            return answer.receivedAt
-        }
+        collect(.arrival, into: &times, records, destination, kind)
         sortUpwards(&times)
         receiveDispersion = dispersion(times)
         receiveRate = rate(packets: received, bytes: packetBytes, over: receiveDispersion)
@@ -150,11 +148,27 @@ public struct MeasurementStatistics: Sendable {
     }
 }
 
+/// What is collected of each record: its slip, when it was sent, when its reply came.
+private enum Collected { case slip, sending, arrival }
+
 /// One value a record, where there is one.
 @inline(never)
-private func collect(into times: inout [Int64], _ records: ProbeRecords, _ value: (ProbeRecord) -> Int64?) {
+private func collect(
+    _ what: Collected, into times: inout [Int64], _ records: ProbeRecords, _ destination: IPAddress?,
+    _ kind: MeasurementKind
+) {
     times.removeAll(keepingCapacity: true)
-    for index in 0..<records.count { if let value = value(records[index]) { times.append(value) } }
+    for index in 0..<records.count where records.isSent(index) {
+        let record = records[index]
+        switch what {
+        case .slip: times.append(record.sent.clampedDifference(record.intended))
+        case .sending: times.append(record.sent)
+        case .arrival:
+            guard !record.late, let answer = record.answer, let destination, isReceived(answer, destination, kind)
+            else { continue }
+            times.append(answer.receivedAt)
+        }
+    }
 }
 
 /// What was asked for.
@@ -164,7 +178,7 @@ private func isReceived(_ answer: Answer, _ destination: IPAddress, _ kind: Meas
 
 /// From each time to the next; takes the times' place.
 private func gaps(_ times: inout [Int64]) -> Distribution {
-    guard times.count > 1 else { return Distribution([]) }
+    guard times.count > 1 else { return Distribution() }
     for index in 1..<times.count { times[index - 1] = times[index].clampedDifference(times[index - 1]) }
     times.removeLast()
     return Distribution(sorting: &times)

@@ -2,7 +2,7 @@
 // The hops of a trace: who answered at each TTL, how fast, and with what complaint.
 
 /// What the probes of one TTL found.
-public struct HopSummary: Sendable {
+public final class HopSummary {
     /// More than this many different addresses of one hop are not kept.
     public static let maximumAddresses = 16
 
@@ -14,7 +14,7 @@ public struct HopSummary: Sendable {
     /// Who answered, each once, in the order of sequence numbers.
     public private(set) var addresses: [IPAddress] = []
     /// Of the answers.
-    public private(set) var roundTrip = Distribution([])
+    public private(set) var roundTrip = Distribution()
     /// MPLS labels of the first answer that has any, outermost first.
     public private(set) var labels: [MPLSLabel] = []
     /// The different marks of `Answer.appendMark`, a space between them; mostly empty.
@@ -47,12 +47,12 @@ public struct HopSummary: Sendable {
         roundTrip = Distribution(sorting: &times)
     }
 
-    private mutating func note(address: IPAddress) {
+    private func note(address: IPAddress) {
         for known in addresses where known == address { return }
         if addresses.count < Self.maximumAddresses { addresses.append(address) }
     }
 
-    private mutating func note(markOf answer: Answer) {
+    private func note(markOf answer: Answer) {
         var mark = ByteText()
         answer.appendMark(to: &mark)
         guard !mark.isEmpty else { return }

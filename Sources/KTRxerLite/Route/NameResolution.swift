@@ -72,7 +72,7 @@ public final class NameResolution {
 
     /// Takes the answer if it is there; `now` is CLOCK_MONOTONIC ns.
     public func service(now: Int64) {
-        guard state == .pending else { return }
+        guard case .pending = state else { return }
         var answer = ktrxer_resolve_answer()
         let result = ktrxer_resolve_read(descriptor, &answer)
         if result > 0 {

@@ -55,7 +55,7 @@ public final class NeighbourResolution {
 
     /// Looks whether the next hop is known by now; `now` is CLOCK_MONOTONIC ns.
     public func service(now: Int64) {
-        guard state == .pending else { return }
+        guard case .pending = state else { return }
         let isFirst = nextLook == Int64.min
         if isFirst {
             deadline = now &+ Self.patience
@@ -63,7 +63,7 @@ public final class NeighbourResolution {
         }
         let changed = descriptor >= 0 && ktrxer_neighbour_changed(descriptor) != 0
         if isFirst || changed || now >= nextLook { look(now: now, asksAgain: !isFirst) }
-        guard state == .pending else { return }
+        guard case .pending = state else { return }
         if now >= deadline { giveUp() } else { wakeAt = min(nextLook, deadline) }
     }
 

@@ -35,8 +35,9 @@ public enum LinkType: UInt8, Sendable {
 /// The kernel's view of an interface at the moment of asking.
 public struct NetworkInterface: Equatable, Sendable {
     public var index: Int32
+    var interfaceName: InterfaceName
     /// Without NUL, at most 15 bytes.
-    public var name: ByteText
+    public var name: ByteText { interfaceName.text }
     public var linkType: LinkType
     /// Largest IP packet, bytes.
     public var mtu: Int
@@ -75,7 +76,7 @@ public struct NetworkInterface: Equatable, Sendable {
 
     init(_ found: ktrxer_interface) {
         index = found.index
-        name = boundedText(found.name)
+        interfaceName = withUnsafeBytes(of: found.name) { InterfaceName($0) }
         mtu = Int(clamping: found.mtu)
         macAddress = found.has_address != 0 ? MACAddress(systemBytes: found.address) : MACAddress(0)
         isUp = found.flags & KTRXER_INTERFACE_UP.rawValue != 0
@@ -97,21 +98,4 @@ public struct NetworkInterface: Equatable, Sendable {
         default: linkType = .unsupported
         }
     }
-}
-
-/// A C string field, up to its NUL.
-private func boundedText(
-    _ field: (
-        CChar, CChar, CChar, CChar, CChar, CChar, CChar, CChar,
-        CChar, CChar, CChar, CChar, CChar, CChar, CChar, CChar
-    )
-) -> ByteText {
-    var text = ByteText()
-    withUnsafeBytes(of: field) { bytes in
-        for byte in bytes {
-            if byte == 0 { break }
-            text.append(byte)
-        }
-    }
-    return text
 }

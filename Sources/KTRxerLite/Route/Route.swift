@@ -6,8 +6,9 @@ import CKTRxer
 /// How a packet to one destination leaves this host.
 public struct Route: Equatable, Sendable {
     public var interfaceIndex: Int32
+    var device: InterfaceName
     /// Without NUL.
-    public var interfaceName: ByteText
+    public var interfaceName: ByteText { device.text }
     public var source: IPAddress
     /// Who takes the frame: a gateway, of either family whatever the destination's (RFC 5549), or the
     /// destination itself when it is on the link; nil for this host's own addresses.
@@ -82,7 +83,7 @@ public struct Route: Equatable, Sendable {
     private init(_ answer: ktrxer_route, device: NetworkInterface, destination: IPAddress) {
         isLocal = UInt32(answer.type) == KTRXER_ROUTE_LOCAL.rawValue
         interfaceIndex = device.index
-        interfaceName = device.name
+        self.device = device.interfaceName
         // Of a local destination, the address itself is the source, unless another is asked for.
         source = destination
         let gateway = IPAddress(family: answer.gateway_family, systemBytes: answer.gateway)

@@ -22,13 +22,13 @@ public struct TargetZone: Sendable {
 
     /// Name of the interface that the zone names or numbers, without NUL; empty without zone. A name of digits
     /// goes before a number. Throws `noInterface`, or `system` while reading.
-    func interfaceName() throws(ProbeError) -> ByteText {
-        guard let zone else { return [] }
+    func interfaceName() throws(ProbeError) -> InterfaceName {
+        guard let zone else { return InterfaceName() }
         do throws(ProbeError) {
-            return try NetworkInterface.lookup(name: zone).name
+            return try NetworkInterface.lookup(name: zone).interfaceName
         } catch {
             guard error == .noInterface, let number = zoneNumber(zone) else { throw error }
-            return try NetworkInterface.lookup(index: number).name
+            return try NetworkInterface.lookup(index: number).interfaceName
         }
     }
 }

@@ -125,10 +125,7 @@ struct PacketSender {
                 prepared.append(Prepared(probe: probe, slot: ring.nextSlot, length: UInt32(start + length)))
                 ring.nextSlot = (ring.nextSlot + 1) % UInt32(ring.reusableFrom.count)
             } catch {
-                events.append(
-                    .completion(
-                        Completion(
-                            sequence: probe.sequence, failure: .tooLarge(size: capacity, mtu: route.mtu), attempts: 0)))
+                events.failed(probe.sequence, .tooLarge(size: capacity, mtu: route.mtu), attempts: 0)
             }
         }
     }
@@ -191,9 +188,7 @@ struct PacketSender {
             let frame = prepared[index]
             if frame.attempts > 0 { ktrxer_packet_unmark(ring.packet, frame.slot) }
             if index < failing {
-                events.append(
-                    .completion(
-                        Completion(sequence: frame.probe.sequence, failure: failure, attempts: frame.attempts)))
+                events.failed(frame.probe.sequence, failure, attempts: frame.attempts)
             } else {
                 queue.insert(frame.probe)
             }
@@ -244,9 +239,7 @@ struct PacketSender {
         events: inout EventQueue, observer: (any FrameObserver)?
     ) {
         let frame = entry.frame
-        events.append(
-            .completion(
-                Completion(sequence: frame.probe.sequence, sentAt: instant, source: source, attempts: frame.attempts)))
+        events.sent(frame.probe.sequence, at: instant, source, attempts: frame.attempts)
         observer?.observe(
             bytes: UnsafeRawBufferPointer(
                 start: ktrxer_packet_slot(ring.packet, frame.slot), count: Int(frame.length)),
@@ -259,20 +252,15 @@ struct PacketSender {
         for frame in prepared {
             if frame.attempts > 0 { ktrxer_packet_unmark(ring.packet, frame.slot) }
             ring.nextSlot = prepared[0].slot
-            events.append(
-                .completion(Completion(sequence: frame.probe.sequence, failure: .cancelled, attempts: frame.attempts)))
+            events.failed(frame.probe.sequence, .cancelled, attempts: frame.attempts)
         }
         prepared.removeAll()
         while !queue.isEmpty {
             let probe = queue.removeFirst()
-            events.append(.completion(Completion(sequence: probe.sequence, failure: .cancelled, attempts: 0)))
+            events.failed(probe.sequence, .cancelled, attempts: 0)
         }
         for entry in departed {
-            events.append(
-                .completion(
-                    Completion(
-                        sequence: entry.frame.probe.sequence, sentAt: entry.handedOver, source: .user,
-                        attempts: entry.frame.attempts)))
+            events.sent(entry.frame.probe.sequence, at: entry.handedOver, .user, attempts: entry.frame.attempts)
         }
         departed.removeAll()
     }

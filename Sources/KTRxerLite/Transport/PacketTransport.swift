@@ -133,6 +133,16 @@ struct EventQueue {
     @inline(never)
     mutating func append(_ event: TransportEvent) { waiting.append(event) }
 
+    @inline(never)
+    mutating func failed(_ sequence: UInt32, _ failure: ProbeError, attempts: UInt8) {
+        append(.completion(Completion(sequence: sequence, failure: failure, attempts: attempts)))
+    }
+
+    @inline(never)
+    mutating func sent(_ sequence: UInt32, at instant: Int64, _ source: TimestampSource, attempts: UInt8) {
+        append(.completion(Completion(sequence: sequence, sentAt: instant, source: source, attempts: attempts)))
+    }
+
     mutating func next() -> TransportEvent? {
         guard head < waiting.count else {
             waiting.removeAll(keepingCapacity: true)

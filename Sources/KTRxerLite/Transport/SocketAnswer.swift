@@ -5,7 +5,7 @@ import CKTRxer
 
 enum SocketSetup {
     static func make(
-        flow: Flow, source: IPAddress?, interface: ByteText, interfaceIndex: Int
+        flow: Flow, source: IPAddress?, interface: InterfaceName, interfaceIndex: Int
     ) -> ktrxer_socket_setup {
         var setup = ktrxer_socket_setup()
         setup.family = UInt32(flow.destination.family.rawValue)
@@ -21,9 +21,7 @@ enum SocketSetup {
         setup.ttl = 64
         setup.interface_index = UInt32(interfaceIndex)
         setup.bind_interface = interface.isEmpty ? 0 : 1
-        withUnsafeMutableBytes(of: &setup.interface) { name in
-            for index in 0..<min(interface.count, name.count - 1) { name[index] = interface[index] }
-        }
+        withUnsafeMutableBytes(of: &setup.interface) { interface.store(in: $0) }
         return setup
     }
 

@@ -19,7 +19,7 @@ public final class SocketConnections: Transport {
     }
 
     private let source: IPAddress?
-    private let interface: ByteText
+    private let interface: InterfaceName
     private let interfaceIndex: Int
     private var queue = LaunchQueue()
     private var lead = WakeLead()
@@ -33,8 +33,8 @@ public final class SocketConnections: Transport {
     /// Open attempts; descriptors are not plentiful on small devices.
     private static let most = 200
 
-    public init(
-        flow: Flow, source: IPAddress?, interface: ByteText, interfaceIndex: Int
+    init(
+        flow: Flow, source: IPAddress?, interface: InterfaceName, interfaceIndex: Int
     ) throws(ProbeError) {
         self.flow = flow
         self.source = source
@@ -82,13 +82,13 @@ public final class SocketConnections: Transport {
     public func cancel() {
         while !queue.isEmpty {
             let probe = queue.removeFirst()
-            events.append(.completion(Completion(sequence: probe.sequence, failure: .cancelled, attempts: 0)))
+            events.failed(probe.sequence, .cancelled, attempts: 0)
         }
     }
 
     private func start(_ probe: Probe) {
         guard attempts.count < Self.most else {
-            events.append(.completion(Completion(sequence: probe.sequence, failure: .queueBusy, attempts: 0)))
+            events.failed(probe.sequence, .queueBusy, attempts: 0)
             return
         }
         var setup = SocketSetup.make(flow: flow, source: source, interface: interface, interfaceIndex: interfaceIndex)
@@ -100,8 +100,7 @@ public final class SocketConnections: Transport {
             // A refusal that came back before connect() returned (on the way to this host, say) has no
             // descriptor to ask; it counts as an answer all the same.
             if UInt32(ktrxer_error_class(-result)) == KTRXER_ERROR_REFUSED.rawValue {
-                events.append(
-                    .completion(Completion(sequence: probe.sequence, sentAt: before, source: .user, attempts: 1)))
+                events.sent(probe.sequence, at: before, .user, attempts: 1)
                 events.append(
                     .answer(
                         Answer(
@@ -120,7 +119,7 @@ public final class SocketConnections: Transport {
         sourceAddress = SocketSetup.address(name.source, family: flow.destination.family)
         if name.mtu != 0 { mtu = Int(name.mtu) }
         attempts.append(Attempt(sequence: probe.sequence, descriptor: result, started: before))
-        events.append(.completion(Completion(sequence: probe.sequence, sentAt: before, source: .user, attempts: 1)))
+        events.sent(probe.sequence, at: before, .user, attempts: 1)
     }
 
     private func collect() {

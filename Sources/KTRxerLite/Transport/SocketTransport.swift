@@ -43,8 +43,8 @@ public final class SocketTransport: Transport {
     /// - Parameters:
     ///   - source: nil lets the routing table choose.
     ///   - interface: name and index; index 0 leaves the choice to the routing table.
-    public init(
-        flow asked: Flow, source: IPAddress?, interface: ByteText, interfaceIndex: Int
+    init(
+        flow asked: Flow, source: IPAddress?, interface: InterfaceName, interfaceIndex: Int
     ) throws(ProbeError) {
         var flow = asked
         var setup = SocketSetup.make(flow: flow, source: source, interface: interface, interfaceIndex: interfaceIndex)
@@ -113,7 +113,7 @@ public final class SocketTransport: Transport {
     public func cancel() {
         while !queue.isEmpty {
             let probe = queue.removeFirst()
-            events.append(.completion(Completion(sequence: probe.sequence, failure: .cancelled, attempts: 0)))
+            events.failed(probe.sequence, .cancelled, attempts: 0)
         }
         for entry in departed { complete(entry, at: entry.handedOver, source: .user) }
         departed.removeAll()
@@ -177,13 +177,11 @@ public final class SocketTransport: Transport {
     }
 
     private func fail(_ probe: Probe, _ error: ProbeError, attempts: UInt8) {
-        events.append(.completion(Completion(sequence: probe.sequence, failure: error, attempts: attempts)))
+        events.failed(probe.sequence, error, attempts: attempts)
     }
 
     private func complete(_ entry: Departed, at instant: Int64, source: TimestampSource) {
-        events.append(
-            .completion(
-                Completion(sequence: entry.sequence, sentAt: instant, source: source, attempts: entry.attempts)))
+        events.sent(entry.sequence, at: instant, source, attempts: entry.attempts)
     }
 
     private func expireStamps(now: Int64) {

@@ -20,7 +20,7 @@ enum HelpTopic: Equatable {
 }
 
 /// `ping`, `trace` or `train` from the command line.
-struct AdHocOptions {
+final class AdHocOptions {
     /// Settled: see `OptionTable.settle`.
     var options: MeasurementOptions
     /// At least one.
@@ -31,6 +31,8 @@ struct AdHocOptions {
     var pcap: ByteText = []
     /// Ceiling, packets a second.
     var maxPPS = 200
+
+    init(_ kind: MeasurementKind) { options = MeasurementOptions(kind: kind) }
 }
 
 struct RunOptions {

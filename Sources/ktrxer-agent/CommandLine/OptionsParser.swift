@@ -4,9 +4,9 @@
 import CKTRxer
 import KTRxerLite
 
-struct OptionsParser {
+final class OptionsParser {
     /// For a measurement, the rest is not used; for the others, these are not.
-    private var adHoc = AdHocOptions(options: MeasurementOptions(kind: .ping))
+    private let adHoc = AdHocOptions(.ping)
     private var given = GivenOptions()
     private var operands: [ByteText] = []
     private var file = ByteText()
@@ -20,7 +20,7 @@ struct OptionsParser {
         guard let name = arguments.first else {
             throw error("no command; try: ktrxer-agent ping HOST, or ktrxer-agent help")
         }
-        var parser = OptionsParser()
+        let parser = OptionsParser()
         switch topic(name) {
         case .measure(let kind):
             parser.adHoc.options = MeasurementOptions(kind: kind)
@@ -66,7 +66,7 @@ struct OptionsParser {
 
     // MARK: What each command makes of its options and operands
 
-    private mutating func measure(_ kind: MeasurementKind) throws(UsageError) -> Command {
+    private func measure(_ kind: MeasurementKind) throws(UsageError) -> Command {
         if help { return .help(.measure(kind)) }
         for target in operands {
             guard let expected = TargetText.problem(target) else { continue }
@@ -122,10 +122,10 @@ struct OptionsParser {
 
     // MARK: Options
 
-    private mutating func read(
+    private func read(
         _ arguments: [ByteText], _ syntax: OptionSyntax, _ command: StaticString
     ) throws(UsageError) {
-        var reader = OptionsReader(arguments, syntax)
+        let reader = OptionsReader(arguments, syntax)
         while let code = reader.next() {
             let value = reader.value
             if code < 0 { throw Self.wrong(code, reader.culprit, value, syntax, command) }
@@ -139,7 +139,7 @@ struct OptionsParser {
         }
     }
 
-    private mutating func take(letter: UInt8, _ value: ByteText, isMeasurement: Bool) throws(UsageError) {
+    private func take(letter: UInt8, _ value: ByteText, isMeasurement: Bool) throws(UsageError) {
         switch letter {
         case 0x34, 0x36: return try take(MeasurementOption.family.rawValue, [letter], Int32(letter))
         case 0x44: return try take(MeasurementOption.df.rawValue, [0x31], Int32(letter))
@@ -155,7 +155,7 @@ struct OptionsParser {
     }
 
     /// Takes the long option of that number. `code`: how it was written.
-    private mutating func take(_ number: UInt8, _ value: ByteText, _ code: Int32) throws(UsageError) {
+    private func take(_ number: UInt8, _ value: ByteText, _ code: Int32) throws(UsageError) {
         if let option = MeasurementOption(rawValue: number) {
             given.insert(option)
             if let problem = OptionTable.apply(option, value: value, to: &adHoc.options) {

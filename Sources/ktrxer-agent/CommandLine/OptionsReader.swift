@@ -57,7 +57,7 @@ struct OptionSyntax {
 }
 
 /// Goes through the arguments of a command; an element that is wrong is the last.
-struct OptionsReader {
+final class OptionsReader {
     private var bytes = ByteText()
     private var found: [ktrxer_option] = []
     private var index = -1
@@ -74,7 +74,7 @@ struct OptionsReader {
     }
 
     /// In the name of a long option, `_` becomes `-`.
-    private mutating func append(_ argument: ByteText) {
+    private func append(_ argument: ByteText) {
         var isName = argument.count > 2 && argument[0] == 0x2D && argument[1] == 0x2D
         for byte in argument {
             if byte == 0x3D { isName = false }
@@ -85,7 +85,7 @@ struct OptionsReader {
     }
 
     /// Goes on to the next element; its code as in `ktrxer_option`, nil at the end.
-    mutating func next() -> Int32? {
+    func next() -> Int32? {
         index += 1
         return index < found.count ? found[index].code : nil
     }

@@ -108,7 +108,7 @@ enum Report {
     ) {
         guard statistics.failed > 0 else { return }
         for record in result.records {
-            guard let failure = record.failure, failure != .cancelled else { continue }
+            guard let failure = record.failure, !failure.isCancelled else { continue }
             appendCount(statistics.failed, " not sent: ", into: &text)
             failure.append(to: &text)
             text.append(0x0A)

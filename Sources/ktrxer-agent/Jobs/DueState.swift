@@ -9,7 +9,7 @@ import KTRxerLite
 /// random, in hexadecimal; BOOT the kernel's boot id. TIME is in seconds since 1970: for interval jobs the
 /// nominal time of the last run, for cron jobs the local time up to which minutes were looked at, for
 /// `at start` jobs the time of the run.
-struct DueState {
+final class DueState {
     /// Makes the splay of this device differ from others'; 0 until one is drawn.
     private var seed: UInt64 = 0
     private var boot = ByteText()
@@ -54,7 +54,7 @@ struct DueState {
     func decide(
         _ jobs: [Job], now: ClockReading, boot: ByteText, seed: UInt64
     ) -> (due: [DueJob], next: DueState) {
-        var next = DueState()
+        let next = DueState()
         next.seed = self.seed != 0 ? self.seed : max(seed, 1)
         next.boot = Self.printable(boot)
         let sameBoot = self.boot == next.boot
@@ -135,7 +135,7 @@ struct DueState {
     }
 
     @inline(never)
-    private mutating func remember(_ name: ByteText, _ time: Int64) {
+    private func remember(_ name: ByteText, _ time: Int64) {
         names.append(name)
         times.append(max(0, time))
     }

@@ -63,21 +63,32 @@ enum Schedule: Equatable, Sendable {
 }
 
 /// One `config job` section.
-struct Job {
+final class Job {
     /// Letters, digits and `_`; unique in the file.
-    var name: ByteText
+    let name: ByteText
     /// Line of its `config job`.
-    var line: Int
+    let line: Int
     /// Its kind, and how it measures.
     var options: MeasurementOptions
     /// Addresses or names, one measurement each.
-    var targets: [ByteText]
-    var schedule: Schedule
-    var enabled: Bool
+    let targets: [ByteText]
+    let schedule: Schedule
+    let enabled: Bool
+
+    init(
+        name: ByteText, line: Int, options: MeasurementOptions, targets: [ByteText], schedule: Schedule, enabled: Bool
+    ) {
+        self.name = name
+        self.line = line
+        self.options = options
+        self.targets = targets
+        self.schedule = schedule
+        self.enabled = enabled
+    }
 }
 
 /// A job file without errors.
-struct JobFile {
+final class JobFile {
     var settings = AgentSettings()
     /// In the order of the file.
     var jobs: [Job] = []

@@ -6,14 +6,14 @@ import KTRxerLite
 extension JobFile {
     /// Reads a whole file. All its errors are thrown together, none of its jobs is returned then.
     static func parse(_ bytes: ByteText) throws(JobFileErrors) -> JobFile {
-        var parser = JobFileParser()
+        let parser = JobFileParser()
         parser.read(bytes)
         if parser.errors.count > 0 { throw parser.errors }
         return parser.file
     }
 }
 
-struct JobFileParser {
+final class JobFileParser {
     /// Longest job name, in bytes: it stands in every record.
     static let longestName = 64
     /// More jobs than this are a mistake: it bounds memory.
@@ -22,7 +22,7 @@ struct JobFileParser {
     private(set) var file = JobFile()
     private(set) var errors = JobFileErrors()
 
-    private(set) var section = SectionValues()
+    let section = SectionValues()
     /// Line of the first `config agent`, or 0.
     private var agentLine = 0
     private var agentName = ByteText()
@@ -33,8 +33,8 @@ struct JobFileParser {
     /// For the check against the ceiling, one a job in `file.jobs`: the line of the option to point at, or 0.
     private var burstLines: [Int] = []
 
-    mutating func read(_ bytes: ByteText) {
-        var reader = UCIReader(bytes)
+    func read(_ bytes: ByteText) {
+        let reader = UCIReader(bytes)
         while true {
             do throws(UCIProblem) {
                 guard let command = try reader.next() else { break }
@@ -59,7 +59,7 @@ struct JobFileParser {
         checkCeiling()
     }
 
-    private mutating func take(_ command: UCICommand, line: Int) {
+    private func take(_ command: UCICommand, line: Int) {
         switch command {
         case .package: break
         case .config(let type, let name):
@@ -70,7 +70,7 @@ struct JobFileParser {
         }
     }
 
-    private mutating func beginSection(type: ByteText, name: ByteText, line: Int) {
+    private func beginSection(type: ByteText, name: ByteText, line: Int) {
         if type.equals("job") {
             section.begin(.job, name: name, line: line)
             jobSections += 1
@@ -92,7 +92,7 @@ struct JobFileParser {
     }
 
     @inline(never)
-    private mutating func takeOption(_ name: ByteText, _ value: ByteText, isList: Bool, line: Int) {
+    private func takeOption(_ name: ByteText, _ value: ByteText, isList: Bool, line: Int) {
         switch section.kind {
         case .unknown: return
         case .none:
@@ -117,7 +117,7 @@ struct JobFileParser {
     }
 
     @inline(never)
-    private mutating func endSection() {
+    private func endSection() {
         switch section.kind {
         case .none, .unknown: break
         case .agent: endAgent()
@@ -126,7 +126,7 @@ struct JobFileParser {
         section.begin(.none, name: [], line: 0)
     }
 
-    private mutating func endAgent() {
+    private func endAgent() {
         for raw in 0..<AgentOption.number {
             guard let option = AgentOption(rawValue: raw), section.line(of: option) != 0 else { continue }
             let value = section.value(of: option)
@@ -139,7 +139,7 @@ struct JobFileParser {
     // MARK: A job
 
     @inline(never)
-    private mutating func endJob() {
+    private func endJob() {
         let before = errors.count
         checkName()
         let kind = kind()
@@ -163,7 +163,7 @@ struct JobFileParser {
                 schedule: schedule, enabled: !disabled))
     }
 
-    private mutating func checkName() {
+    private func checkName() {
         if section.name.isEmpty {
             report(section.line, "a job without a name, expected: config job 'NAME'")
         } else if section.name.count > Self.longestName {
@@ -174,7 +174,7 @@ struct JobFileParser {
         }
     }
 
-    private mutating func kind() -> MeasurementKind? {
+    private func kind() -> MeasurementKind? {
         let value = section.value(of: .kind as JobOption)
         if value.isEmpty {
             reportMissing("the job has no kind, expected: option kind 'ping', 'trace' or 'train'")
@@ -187,7 +187,7 @@ struct JobFileParser {
         return nil
     }
 
-    private mutating func checkTargets() {
+    private func checkTargets() {
         if section.targets.isEmpty {
             reportMissing("the job has no target, expected: list target 'ADDRESS OR NAME'")
         }
@@ -199,7 +199,7 @@ struct JobFileParser {
         }
     }
 
-    private mutating func setOptions(_ options: inout MeasurementOptions, _ given: inout GivenOptions) {
+    private func setOptions(_ options: inout MeasurementOptions, _ given: inout GivenOptions) {
         let before = errors.count
         for raw in 0..<MeasurementOption.number {
             guard let option = MeasurementOption(rawValue: raw), section.line(of: option) != 0 else {
@@ -217,7 +217,7 @@ struct JobFileParser {
     // MARK: After the last section
 
     /// Names are unique: records and the state of `run --due` go by them.
-    private mutating func checkNames() {
+    private func checkNames() {
         let index = NameIndex(names)
         var first = 0
         for place in 1..<max(1, index.order.count) {
@@ -234,7 +234,7 @@ struct JobFileParser {
         }
     }
 
-    private mutating func reportTaken(_ name: ByteText, line: Int, first: Int) {
+    private func reportTaken(_ name: ByteText, line: Int, first: Int) {
         var text = ByteText()
         text.append(text: "the name ")
         text.append(quoted: name)
@@ -245,7 +245,7 @@ struct JobFileParser {
     }
 
     /// What a job sends within a second must fit under the ceiling of all jobs.
-    private mutating func checkCeiling() {
+    private func checkCeiling() {
         let ceiling = file.settings.maxPPS
         for index in 0..<file.jobs.count {
             let burst = OptionTable.burst(file.jobs[index].options)
@@ -265,17 +265,17 @@ struct JobFileParser {
 // MARK: Reports
 
 extension JobFileParser {
-    mutating func report(_ line: Int, _ text: ByteText) { errors.add(line: line, text) }
+    func report(_ line: Int, _ text: ByteText) { errors.add(line: line, text) }
 
     @inline(never)
-    mutating func report(_ line: Int, _ message: StaticString) {
+    func report(_ line: Int, _ message: StaticString) {
         var text = ByteText()
         text.append(text: message)
         errors.add(line: line, text)
     }
 
     @inline(never)
-    mutating func report(
+    func report(
         _ line: Int, _ before: StaticString, quoting quoted: ByteText, _ after: StaticString = ""
     ) {
         var text = ByteText()
@@ -285,7 +285,7 @@ extension JobFileParser {
         errors.add(line: line, text)
     }
 
-    mutating func report(_ line: Int, _ before: StaticString, number: Int) {
+    func report(_ line: Int, _ before: StaticString, number: Int) {
         var text = ByteText()
         text.append(text: before)
         text.append(decimal: Int64(number))
@@ -294,7 +294,7 @@ extension JobFileParser {
 
     /// "'name' is 'value', expected …".
     @inline(never)
-    mutating func report(
+    func report(
         _ line: Int, badValue value: ByteText, of name: StaticString, _ form: OptionForm
     ) {
         var text = ByteText()
@@ -303,17 +303,17 @@ extension JobFileParser {
     }
 
     @inline(never)
-    mutating func report(badValueOf option: JobOption) {
+    func report(badValueOf option: JobOption) {
         report(section.line(of: option), badValue: section.value(of: option), of: option.name, option.form)
     }
 
     /// What a job must have; unless one of its lines could not be read, which says enough.
     @inline(never)
-    mutating func reportMissing(_ message: StaticString) {
+    func reportMissing(_ message: StaticString) {
         if section.isComplete { report(section.line, message) }
     }
 
-    private mutating func report(_ error: OptionError, of option: MeasurementOption) {
+    private func report(_ error: OptionError, of option: MeasurementOption) {
         let given = section.line(of: option)
         var name = ByteText()
         name.append(text: OptionTable.entry(option).name)

@@ -4,7 +4,7 @@ import KTRxerLite
 
 extension JobFileParser {
     /// The schedule of the section that has just ended; nil with at least one error reported.
-    mutating func schedule() -> Schedule? {
+    func schedule() -> Schedule? {
         let interval = section.line(of: .interval as JobOption)
         let cron = section.line(of: .cron as JobOption)
         let start = section.line(of: .at as JobOption)
@@ -29,7 +29,7 @@ extension JobFileParser {
         return nil
     }
 
-    private mutating func intervalSchedule() -> Schedule? {
+    private func intervalSchedule() -> Schedule? {
         let interval = duration(.interval)
         let phase = section.line(of: .phase as JobOption) == 0 ? 0 : duration(.phase)
         let splay = section.line(of: .splay as JobOption) == 0 ? 0 : duration(.splay)
@@ -50,7 +50,7 @@ extension JobFileParser {
         return .interval(interval: interval, phase: phase, splay: splay)
     }
 
-    private mutating func cronSchedule(line: Int) -> Schedule? {
+    private func cronSchedule(line: Int) -> Schedule? {
         do throws(CronError) {
             return .cron(try CronExpression(section.value(of: .cron as JobOption)))
         } catch {
@@ -62,12 +62,12 @@ extension JobFileParser {
     }
 
     /// phase and splay belong to an interval.
-    private mutating func checkNoInterval(_ option: JobOption, _ message: StaticString) {
+    private func checkNoInterval(_ option: JobOption, _ message: StaticString) {
         let line = section.line(of: option)
         if line != 0 { report(line, message) }
     }
 
-    private mutating func duration(_ option: JobOption) -> Int64? {
+    private func duration(_ option: JobOption) -> Int64? {
         if case .duration(let low, let high) = option.form,
             let time = DurationText.parse(section.value(of: option)), time >= low, time <= high
         {

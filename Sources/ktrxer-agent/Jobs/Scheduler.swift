@@ -22,19 +22,24 @@ struct DueJob: Equatable {
     var scheduled: Int64
 }
 
-struct Scheduler {
+final class Scheduler {
     private enum Clock { case none, interval, cron, start }
 
     /// One job's place in time. Times are CLOCK_BOOTTIME ns.
-    private struct Entry {
-        var name: ByteText
-        var schedule: Schedule
+    private final class Entry {
+        let name: ByteText
+        let schedule: Schedule
         var clock = Clock.none
         var running = false
         /// Interval: the nominal time of the next run, and that with its splay.
         var slot: Int64 = 0
         var due = Int64.max
         var skipped: UInt64 = 0
+
+        init(_ job: Job) {
+            name = job.name
+            schedule = job.schedule
+        }
     }
 
     private var entries: [Entry] = []
@@ -61,7 +66,7 @@ struct Scheduler {
     func isRunning(_ job: Int) -> Bool { job < entries.count && entries[job].running }
 
     /// The jobs to start now. Each counts as running until `finished`.
-    mutating func due(_ now: ClockReading) -> [DueJob] {
+    func due(_ now: ClockReading) -> [DueJob] {
         var due: [DueJob] = []
         if startPending {
             startPending = false
@@ -91,14 +96,14 @@ struct Scheduler {
     }
 
     /// The job's run has ended.
-    mutating func finished(_ job: Int) {
+    func finished(_ job: Int) {
         if job < entries.count { entries[job].running = false }
     }
 
     /// Takes a new job file. Jobs of the same name and schedule go on as they were; a job of the same name
     /// that is running counts as running still; others begin as after a start, but `at start` jobs do not run.
     /// Returns the new position of each old job, or -1 when it is gone.
-    mutating func reload(_ jobs: [Job], now: ClockReading) -> [Int] {
+    func reload(_ jobs: [Job], now: ClockReading) -> [Int] {
         let old = entries
         var names: [ByteText] = []
         for entry in old { names.append(entry.name) }
@@ -125,8 +130,8 @@ struct Scheduler {
     }
 
     @inline(never)
-    private mutating func insert(_ job: Job, now: ClockReading, atStart: Bool) {
-        var entry = Entry(name: job.name, schedule: job.schedule)
+    private func insert(_ job: Job, now: ClockReading, atStart: Bool) {
+        let entry = Entry(job)
         if job.enabled {
             switch job.schedule {
             case .interval(_, let phase, let splay):
@@ -144,37 +149,39 @@ struct Scheduler {
         entries.append(entry)
     }
 
-    private mutating func start(_ job: Int, at scheduled: Int64, _ due: inout [DueJob]) {
-        if entries[job].running {
-            entries[job].skipped += 1
+    private func start(_ job: Int, at scheduled: Int64, _ due: inout [DueJob]) {
+        let entry = entries[job]
+        if entry.running {
+            entry.skipped += 1
         } else {
-            entries[job].running = true
+            entry.running = true
             due.append(DueJob(job: job, scheduled: scheduled))
         }
     }
 
     /// Moves an interval job to its next time after `now`; times that have passed meanwhile are skipped.
-    private mutating func advance(_ job: Int, past now: Int64) {
-        guard case .interval(let interval, _, let splay) = entries[job].schedule else { return }
-        entries[job].slot &+= interval
-        let behind = now &- entries[job].slot
+    private func advance(_ job: Int, past now: Int64) {
+        let entry = entries[job]
+        guard case .interval(let interval, _, let splay) = entry.schedule else { return }
+        entry.slot &+= interval
+        let behind = now &- entry.slot
         if behind >= interval {
             // Whole intervals ago: with any splay they are over.
             let passed = behind / interval
-            entries[job].slot &+= passed &* interval
-            entries[job].skipped += UInt64(passed)
+            entry.slot &+= passed &* interval
+            entry.skipped += UInt64(passed)
         }
-        entries[job].due = entries[job].slot &+ random.next(below: splay)
-        if entries[job].due <= now {
-            entries[job].skipped += 1
-            entries[job].slot &+= interval
-            entries[job].due = entries[job].slot &+ random.next(below: splay)
+        entry.due = entry.slot &+ random.next(below: splay)
+        if entry.due <= now {
+            entry.skipped += 1
+            entry.slot &+= interval
+            entry.due = entry.slot &+ random.next(below: splay)
         }
     }
 
     /// Runs through the minutes that the clock has come to. A job that is due in several of them starts
     /// once: it counts as running at the second.
-    private mutating func startCron(_ steps: CronSteps, _ now: ClockReading, _ due: inout [DueJob]) {
+    private func startCron(_ steps: CronSteps, _ now: ClockReading, _ due: inout [DueJob]) {
         for step in 0..<steps.count {
             let minute = steps.first &+ Int64(step)
             let isCurrent = minute == steps.current
@@ -191,7 +198,7 @@ struct Scheduler {
         }
     }
 
-    private mutating func settle() {
+    private func settle() {
         earliest = Int64.max
         for entry in entries where entry.due < earliest { earliest = entry.due }
     }

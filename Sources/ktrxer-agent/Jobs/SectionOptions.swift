@@ -76,7 +76,7 @@ enum SectionKind {
 
 /// The last value of each option of one section, with its line. As in UCI, a later `option` replaces an
 /// earlier one, `list` appends, and an empty value is none.
-struct SectionValues {
+final class SectionValues {
     var kind = SectionKind.none
     /// Line of the section's `config`.
     var line = 0
@@ -97,7 +97,7 @@ struct SectionValues {
         lines = [Int](repeating: 0, count: Self.slots)
     }
 
-    mutating func begin(_ kind: SectionKind, name: ByteText, line: Int) {
+    func begin(_ kind: SectionKind, name: ByteText, line: Int) {
         self.kind = kind
         self.name = name
         self.line = line
@@ -140,7 +140,7 @@ struct SectionValues {
         return nearest.best
     }
 
-    mutating func set(_ slot: Int, _ value: ByteText, line: Int) {
+    func set(_ slot: Int, _ value: ByteText, line: Int) {
         values[slot] = value
         lines[slot] = value.isEmpty ? 0 : line
         if kind == .job && slot == Int(JobOption.target.rawValue) {
@@ -149,7 +149,7 @@ struct SectionValues {
         }
     }
 
-    mutating func appendTarget(_ value: ByteText, line: Int) {
+    func appendTarget(_ value: ByteText, line: Int) {
         targets.append(value)
         targetLines.append(line)
     }

@@ -77,7 +77,7 @@ enum UCIPart {
 }
 
 /// Reads commands one after another. Time and memory are linear in the size of the file.
-struct UCIReader {
+final class UCIReader {
     /// Bytes. libuci has no bound; nothing that is longer means anything here.
     static let longestWord = 4_096
     /// After so many quotes without an end, the rest of the file is given up.
@@ -99,7 +99,7 @@ struct UCIReader {
     init(_ bytes: ByteText) { self.bytes = bytes }
 
     /// The next command; nil at the end. After a problem it goes on with the next line.
-    mutating func next() throws(UCIProblem) -> UCICommand? {
+    func next() throws(UCIProblem) -> UCICommand? {
         while true {
             if afterSemicolon {
                 afterSemicolon = false
@@ -121,7 +121,7 @@ struct UCIReader {
         }
     }
 
-    private mutating func command() throws(UCIProblem) -> UCICommand {
+    private func command() throws(UCIProblem) -> UCICommand {
         spanStart = -1
         // libuci takes the command up to a space or tab, without looking at quotes.
         var command = ByteText()
@@ -158,7 +158,7 @@ struct UCIReader {
         throw .noCommand(command)
     }
 
-    private mutating func pair(_ part: UCIPart) throws(UCIProblem) -> (ByteText, ByteText) {
+    private func pair(_ part: UCIPart) throws(UCIProblem) -> (ByteText, ByteText) {
         let name = try word()
         if name.isEmpty { throw .missing(part) }
         try checkName(name)
@@ -179,7 +179,7 @@ struct UCIReader {
     }
 
     @inline(never)
-    private mutating func endOfCommand() throws(UCIProblem) {
+    private func endOfCommand() throws(UCIProblem) {
         // As in libuci, a ';' in the place of a word only stands for an empty one.
         afterSemicolon = false
         if spanStart >= 0 {
@@ -196,7 +196,7 @@ struct UCIReader {
 
     /// The next word of this command, quotes and backslashes resolved; empty at its end.
     @inline(never)
-    private mutating func word() throws(UCIProblem) -> ByteText {
+    private func word() throws(UCIProblem) -> ByteText {
         var word = ByteText()
         if afterSemicolon { return word }
         skipSpaces()
@@ -227,7 +227,7 @@ struct UCIReader {
         return word
     }
 
-    private mutating func quoted(_ quote: UInt8, into word: inout ByteText) throws(UCIProblem) {
+    private func quoted(_ quote: UInt8, into word: inout ByteText) throws(UCIProblem) {
         let start = position
         let startLine = currentLine
         position += 1
@@ -254,7 +254,7 @@ struct UCIReader {
     /// Goes back to the line of a quote, to read the lines after it as if the quote were not there: their errors
     /// are to be found too.
     @inline(never)
-    private mutating func openQuote(at start: Int, line startLine: Int, closed: Bool) -> UCIProblem {
+    private func openQuote(at start: Int, line startLine: Int, closed: Bool) -> UCIProblem {
         openQuotes += 1
         let quote = bytes[start]
         if openQuotes <= Self.mostOpenQuotes {
@@ -268,7 +268,7 @@ struct UCIReader {
 
     /// After a backslash: when the line ends here, goes on to the next one and says so.
     @inline(never)
-    private mutating func joinLine() -> Bool {
+    private func joinLine() -> Bool {
         if peek == 0x0D && position + 1 < bytes.count && bytes[position + 1] == 0x0A { position += 1 }
         guard peek == 0x0A else { return peek == nil }
         advance(past: 0x0A)
@@ -287,17 +287,17 @@ struct UCIReader {
     private var peek: UInt8? { position < bytes.count ? bytes[position] : nil }
 
     @inline(never)
-    private mutating func skipSpaces() {
+    private func skipSpaces() {
         while let byte = peek, byte != 0x0A, Self.isSpace(byte) { position += 1 }
     }
 
-    private mutating func advance(past byte: UInt8) {
+    private func advance(past byte: UInt8) {
         if byte == 0x0A { currentLine += 1 }
         position += 1
     }
 
     @inline(never)
-    private mutating func skipLine() {
+    private func skipLine() {
         afterSemicolon = false
         while let byte = peek {
             advance(past: byte)

@@ -118,7 +118,7 @@ final class PassingRun {
 extension ExitStatus {
     /// The status of a run so far, after one more result: the gravest counts.
     func after(_ result: MeasurementResult) -> ExitStatus {
-        if let error = result.error, error != .cancelled { return .unavailable }
+        if let error = result.error, !error.isCancelled { return .unavailable }
         return self == .ok && !result.anyReply ? .noAnswer : self
     }
 }

@@ -4,30 +4,34 @@
 import CKTRxer
 import KTRxerLite
 
-/// One measurement of one target that is to be done.
-struct PendingSession {
+/// One measurement of one target that is to be done, or under way.
+final class PendingSession {
     /// Position of its job.
     var job: Int
-    var name: ByteText
-    var options: MeasurementOptions
-    var target: ByteText
+    let name: ByteText
+    let options: MeasurementOptions
+    let target: ByteText
     /// CLOCK_REALTIME ns at which the schedule wanted it; 0: nobody did.
-    var scheduled: Int64
+    let scheduled: Int64
+    /// Once it is under way.
+    fileprivate var session: Session?
+
+    init(job: Int, name: ByteText, options: MeasurementOptions, target: ByteText, scheduled: Int64) {
+        self.job = job
+        self.name = name
+        self.options = options
+        self.target = target
+        self.scheduled = scheduled
+    }
 }
 
 /// One that has ended.
 struct EndedSession {
-    var job: Int
-    var result: MeasurementResult
+    let job: Int
+    let result: MeasurementResult
 }
 
 final class SessionQueue {
-    private struct Active {
-        var session: Session
-        var job: Int
-        var scheduled: Int64
-    }
-
     /// How many at the same time.
     var parallel: Int
     var pacer: Pacer
@@ -35,7 +39,7 @@ final class SessionQueue {
     private var waiting: [PendingSession] = []
     /// Entries before this index have been started.
     private var head = 0
-    private var active: [Active] = []
+    private var active: [PendingSession] = []
     private let frames: (any FrameObserver)?
     private let observer: (any SessionObserver)?
 
@@ -62,7 +66,7 @@ final class SessionQueue {
         while head < waiting.count && active.count < parallel {
             let next = waiting[head]
             if next.options.kind == .train && !active.isEmpty { return }
-            if active.contains(where: { $0.session.options.kind == .train }) { return }
+            for entry in active where entry.options.kind == .train { return }
             head += 1
             if head >= 256 {
                 waiting.removeFirst(head)
@@ -71,7 +75,8 @@ final class SessionQueue {
             let session = Session(
                 job: next.name, target: next.target, options: next.options, pacer: pacer,
                 packetSockets: loop.packetSockets, frames: frames, observer: observer)
-            active.append(Active(session: session, job: next.job, scheduled: next.scheduled))
+            next.session = session
+            active.append(next)
             loop.add(session)
         }
     }
@@ -79,11 +84,18 @@ final class SessionQueue {
     /// The results of what has ended since the last call.
     func takeEnded() -> [EndedSession] {
         var ended: [EndedSession] = []
-        for session in loop.removeFinished() {
-            guard let index = active.firstIndex(where: { $0.session === session }) else { continue }
+        loop.removeFinished()
+        var index = 0
+        while index < active.count {
+            guard let session = active[index].session, session.isFinished else {
+                index += 1
+                continue
+            }
             let entry = active.remove(at: index)
-            var result = session.makeResult()
+            let result = session.makeResult()
             result.scheduledRealtime = entry.scheduled
+            // Its descriptors are needed: the entry itself is among `waiting` for some time yet.
+            entry.session = nil
             ended.append(EndedSession(job: entry.job, result: result))
         }
         return ended
@@ -93,7 +105,7 @@ final class SessionQueue {
     func cancel() {
         waiting.removeAll()
         head = 0
-        for entry in active { entry.session.cancel() }
+        for entry in active { entry.session?.cancel() }
     }
 
     /// After a reload: `positions[old]` is the new position of a job, or -1 when it is gone. What waits of a
@@ -101,7 +113,7 @@ final class SessionQueue {
     func renumber(_ positions: [Int]) {
         var kept: [PendingSession] = []
         for index in head..<waiting.count {
-            var pending = waiting[index]
+            let pending = waiting[index]
             pending.job = pending.job < positions.count ? positions[pending.job] : -1
             if pending.job >= 0 { kept.append(pending) }
         }

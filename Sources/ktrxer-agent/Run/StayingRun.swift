@@ -6,7 +6,7 @@ import KTRxerLite
 final class StayingRun {
     private let file: ByteText
     private var jobFile: JobFile
-    private var scheduler: Scheduler
+    private let scheduler: Scheduler
     private var queue: SessionQueue
     private var sink: RecordSink
     private let signals: Int32
@@ -75,7 +75,7 @@ final class StayingRun {
     }
 
     private func record() {
-        for var ended in queue.takeEnded() {
+        for ended in queue.takeEnded() {
             if ended.job >= 0 {
                 let skipped = scheduler.skipped(ended.job)
                 ended.result.skippedRuns = skipped &- toldSkips[ended.job]
