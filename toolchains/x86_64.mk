@@ -13,4 +13,4 @@ OBJCOPY := objcopy
 AR := ar
 KERNEL_HEADERS := /usr/include/linux /usr/include/asm-generic /usr/include/x86_64-linux-gnu/asm
 # The agent may not become larger than this, in bytes; the goal is 200000 (docs/figures.md). Tests/network/test_size.py.
-AGENT_BYTES_MAXIMUM := 280000
+AGENT_BYTES_MAXIMUM := 248000
