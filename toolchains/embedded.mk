@@ -44,16 +44,10 @@ endif
 IR_TO_OBJECT = sed -E -f $(OBJ)/calls.sed $(@:.o=.ll) $(RETARGET) > $(@:.o=.calls.ll) && \
 	$(CLANG) $(STATIC_FLAGS) -flto -Oz -Wno-override-module -c -x ir $(@:.o=.calls.ll) -o $@
 # lld would name a dynamic linker in a static program as long as the compiler driver speaks of one. Blocks stay in
-# the order of the source: reordered for speed, they need more jumps. Callers know which registers a callee leaves
-# alone, so that fewer are saved. Nothing is computed earlier, or in more places, than the source says (before loops,
-# on the other ways to a block, interleaved): it would have to be kept somewhere meanwhile. A table of addresses, of 8
-# bytes each, is made of a switch from 12 cases on.
+# the order of the source: reordered for speed, they need more jumps. What is better for one machine is in its file.
 LINK_FLAGS := -Wl,--no-dynamic-linker -Wl,--gc-sections,--icf=all,--build-id=none \
 	-Wl,--lto-O2 -Wl,-mllvm,-enable-machine-outliner=always \
-	-Wl,-mllvm,-disable-block-placement,-mllvm,-tail-merge-size=2 \
-	-Wl,-mllvm,-enable-ipra,-mllvm,-disable-machine-licm,-mllvm,-disable-postra-machine-licm \
-	-Wl,-mllvm,-min-jump-table-entries=12,-mllvm,-split-spill-mode=size,-mllvm,-enable-pre=false \
-	-Wl,-mllvm,-machine-sink-split=false,-mllvm,-enable-misched=false
+	-Wl,-mllvm,-disable-block-placement,-mllvm,-tail-merge-size=2 $(MACHINE_LINK_FLAGS)
 
 LITE_SOURCES := $(shell find Sources/KTRxerLite -name '*.swift' | LC_ALL=C sort)
 AGENT_SOURCES := $(shell find Sources/ktrxer-agent -name '*.swift' | LC_ALL=C sort)
