@@ -17,15 +17,21 @@
 /* The back-off doubles up to 32 times its beginning. */
 #define BACKOFF_DOUBLINGS 5
 
-/* Whether the processor has a cycle counter that the kernel may read. */
-static bool ktx_has_cycles __read_mostly;
+/* Whether the processor has a cycle counter that the kernel may read, where that is not certain. */
+static bool ktx_found_cycles __read_mostly;
+
+/* Part of the architecture, so that the loop over a burst need not ask; User Mode Linux is x86_64 in name only. */
+static inline bool ktx_has_cycles(void)
+{
+	return (IS_ENABLED(CONFIG_X86_64) && !IS_ENABLED(CONFIG_UML)) || IS_ENABLED(CONFIG_ARM64) || ktx_found_cycles;
+}
 
 void ktx_xmit_measure(void)
 {
 	cycles_t begin = get_cycles();
 
 	udelay(2);
-	ktx_has_cycles = get_cycles() != begin;
+	ktx_found_cycles = get_cycles() != begin;
 }
 
 static enum ktx_status obstacle(const struct net_device *dev, const struct netdev_queue *txq)
@@ -76,7 +82,7 @@ u64 ktx_approach(u64 instant)
  */
 static u64 mark(void)
 {
-	return ktx_has_cycles ? (u64)get_cycles() : ktime_get_ns();
+	return ktx_has_cycles() ? (u64)get_cycles() : ktime_get_ns();
 }
 
 /* The instants of the marks of a burst, from two at which both were read. */
@@ -89,7 +95,7 @@ static void marks_to_ns(struct ktx_handed *handed, unsigned int count, u64 first
 	u64 scale = div_u64((last_ns - first_ns) << 24, marks);
 	unsigned int i;
 
-	if (!ktx_has_cycles)
+	if (!ktx_has_cycles())
 		return;
 	for (i = 0; i < count; i++) {
 		if (!handed[i].account.launch)
