@@ -11,8 +11,8 @@ import kbed
 from sending import parsed
 
 ROUNDS = 200
-# Of each kind of interface; a round takes more than a second.
-REMOVALS = int(os.environ.get("KTRXER_REMOVALS") or 20)
+# Of each kind of interface, five in a round; a round takes more than a second.
+REMOVALS = int(os.environ.get("KTRXER_REMOVALS") or 100)
 # The parameters as they are by default.
 PARAMETERS = "spin_ceiling_ns=100000 spin_share_percent=50 rate_ceiling=250000 burst_ceiling=128 memory_ceiling_kib=65536"
 
@@ -57,19 +57,23 @@ def test_loading_and_unloading(guest, endless):
     result.check()
 
 
-@pytest.mark.parametrize("kind", ["dummy", "veth peer name gone1"], ids=["dummy", "veth"])
+@pytest.mark.parametrize("kind", ["dummy", "veth peer name back"], ids=["dummy", "veth"])
 def test_interfaces_going(guest, kind):
     """Removed with frames under way and waiting: each completes, as sent or as gone."""
+    each = f"{kind}$number" if "peer" in kind else kind
     result = guest.run(
         f"""
-        for round in $(seq {REMOVALS}); do
-            /sbin/ip link add gone0 type {kind}
-            /sbin/ip link set gone0 up
-            [ ! -e /sys/class/net/gone1 ] || /sbin/ip link set gone1 up
-            {guest.inside}/ktx -i gone0 -n 40 -l 300 -s 1000000 -g 5000000 -w 3000 &
+        for round in $(seq {REMOVALS // 5}); do
+            for number in 1 2 3 4 5; do
+                /sbin/ip link add gone$number type {each}
+                /sbin/ip link set gone$number up
+                [ ! -e /sys/class/net/back$number ] || /sbin/ip link set back$number up
+                {guest.inside}/ktx -i gone$number -n 40 -l 300 -s 1000000 -g 25000000 -w 3000 > /tmp/gone$number &
+            done
             sleep 0.$((round % 2))$((round % 9 + 1))
-            /sbin/ip link del gone0
+            for number in 1 2 3 4 5; do /sbin/ip link del gone$number; done
             wait
+            cat /tmp/gone?
         done
         """,
         timeout=200,
