@@ -85,8 +85,9 @@ void ktx_spin_reckon(s64 *saved, u64 *at, u64 now);
 u64 ktx_approach(u64 instant);
 /*
  * Sends what is due, as far as ceilings and the device allow. Returns when there is something to do again, or U64_MAX.
- * *turn is left true when it stopped only because others have had to wait long enough. Under RCU: an interface that was
- * seen running is not stopped before we are through with it.
+ * *turn is left true when it stopped only for softirqs to run: others have had to wait long enough, or the device was
+ * full after a part of the burst and has yet to be heard. Under RCU: an interface that was seen running is not stopped
+ * before we are through with it.
  */
 u64 ktx_send_due(struct ktx *ktx, bool *turn);
 
