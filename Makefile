@@ -82,6 +82,10 @@ module: ## the kernel module for this machine's kernel (KDIR); kmod/Makefile has
 bench-kernel: build ## figures of the kernel module beside other ways to send, in virtual time, on the Debian kernels that are here
 	@Tests/kernel/figures.sh
 
+.PHONY: bench-devices
+bench-devices: ## figures of sending on the emulated devices, written into docs/figures.md (after setup-kernels; a quarter of an hour)
+	@Tests/devices/figures.sh
+
 .PHONY: lint
 lint: $(OBJ)/agent.o ## formatting and style of the sources, code that other targets could not run, kernel style and sparse for the module, manual pages and their examples
 	swift format lint --strict --recursive Sources Tests Package.swift

@@ -13,14 +13,13 @@ import dataclasses
 import pathlib
 import statistics
 import struct
-import subprocess
 import sys
 import tempfile
 
 import figures_capture
 import kbed
 import sending
-from guest import BEDS, ROOT, make_root
+from guest import ROOT, make_root
 from kbed import built_module
 from qemu import debian_kernels, exact_run
 
@@ -47,6 +46,7 @@ class Figures:
     floor: dict  # shape -> ns of the bare driver call
     intervals: list  # us, of frames 10 ms apart, as seen outside: |interval - 10 ms|
     slips: list  # ns, as the module reports them
+    stamped_intervals: list  # ns, as intervals, by the module's stamps
 
     def gain(self, method, shape):
         """How many times longer the other method takes than ours, outside. What is below the capture's resolution counts
@@ -117,7 +117,7 @@ def network(kernel):
     )
 
 
-def measure(root, kernel, card, folder, shift=SHIFT):
+def measure(root, kernel, card, folder, shift=SHIFT, timeout=300):
     """Runs everything once in one guest."""
     steps = _plan()
     begin = network(kernel)
@@ -126,14 +126,16 @@ def measure(root, kernel, card, folder, shift=SHIFT):
         ("/ktrxer.ko", built_module(kbed.KMOD, kernel.name)), ("/floor.ko", built_module(FLOOR, kernel.name)),
         *((f"/{name}", sending.compiled(name, folder, kernel.architecture)) for name in ("ktx", "burst")),
     ]
-    run = exact_run(root, kernel, scripts, cards=(card,) if kernel.architecture != "amd64" else (card, card), files=files, shift=shift, dump=0, timeout=300)
+    run = exact_run(root, kernel, scripts, cards=(card,) if kernel.architecture != "amd64" else (card, card), files=files, shift=shift, dump=0, timeout=timeout)
     seen = instants(run.dump)
-    figures = Figures(kernel.release, card, shift, {}, {}, {}, {}, {}, [], [])
+    figures = Figures(kernel.release, card, shift, {}, {}, {}, {}, {}, [], [], [])
     for (key, port, _), result in zip(steps, run.results[1:]):
         result.check()
         times = seen.get(port, [])
         if key == "intervals":
             figures.intervals = [abs(later - earlier - 10_000) for earlier, later in zip(times, times[1:])]
+            stamps = [done["sent"] for done in sending.parsed(result).completions]
+            figures.stamped_intervals = [abs(later - earlier - 10_000_000) for earlier, later in zip(stamps, stamps[1:])]
             continue
         if key == "slips":
             figures.slips = sending.parsed(result).slips
@@ -176,23 +178,9 @@ def table(figures):
     yield f"300 frames 10 ms apart: slip median {statistics.median(figures.slips)} ns, 99th percentile {figures.worst_slip} ns"
 
 
-def of_device(name, folder):
-    """Prints the figures of a device's kernel, such as mips-6.1, of which an instruction takes 2 ns."""
-    architecture = name.rpartition("-")[0]
-    kernel = debian_kernels(architecture)[name]
-    subprocess.run([BEDS / "make-device-root.sh", folder / architecture, architecture], check=True)
-    programs = folder / f"{architecture}-programs"
-    programs.mkdir()
-    for card in ("e1000", "pcnet") if "mips" in architecture else ("e1000",):
-        print("\n".join(table(measure(folder / architecture, kernel, card, programs, shift=1))), end="\n\n", flush=True)
-
-
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        for device in sys.argv[1:]:
-            if device.rpartition("-")[0]:
-                of_device(device, folder)
         make_root(folder / "root", ROOT / "build" / "x86_64" / "ktrxer-agent")
         for kernel in debian_kernels().values():
             if not sys.argv[1:] or kernel.name in sys.argv[1:]:
