@@ -8,5 +8,7 @@ CLANG_FLAGS := -mthumb -mfpu=vfpv3-d16
 EMULATOR := qemu-arm-static
 COMPILER := arm-linux-gnueabihf
 MACHINE := -mthumb -march=armv7-a+fp
+# Nothing is computed earlier, or in more places, than the source says: it would have to be kept somewhere meanwhile.
+MACHINE_LINK_FLAGS := -Wl,-mllvm,-disable-machine-licm,-mllvm,-split-spill-mode=size
 # The agent may not become larger than this, in bytes; the goal is 160000.
-AGENT_BYTES_MAXIMUM := 205000
+AGENT_BYTES_MAXIMUM := 201500

@@ -13,5 +13,10 @@ STATIC_FLAGS := -mno-abicalls -fno-pic
 BUILTINS := yes
 # What only debuggers read, and what strip leaves.
 DEAD_SECTIONS := .pdr .gnu.attributes .mdebug.abi32
+# The slot after a jump is filled from the place it goes to as well. Nothing is computed earlier, later, or in more places,
+# than the source says. (-enable-ipra would save 1 % more, but what it makes for MIPS goes wrong.)
+MACHINE_LINK_FLAGS := -Wl,-mllvm,-disable-mips-df-forward-search=false,-mllvm,-disable-mips-df-succbb-search=false \
+	-Wl,-mllvm,-disable-machine-licm,-mllvm,-disable-machine-sink,-mllvm,-enable-pre=false \
+	-Wl,-mllvm,-split-spill-mode=size,-mllvm,-disable-early-taildup,-mllvm,-min-jump-table-entries=12
 # The agent may not become larger than this, in bytes; the goal is 160000.
-AGENT_BYTES_MAXIMUM := 392000
+AGENT_BYTES_MAXIMUM := 371500

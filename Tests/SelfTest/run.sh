@@ -23,7 +23,8 @@ expect() {
 said() { grep -qF -- "$1" "$work/said" || { tail -n 5 "$work/said" | cut -c 1-300 >&2; fail "does not say: $1"; }; }
 
 self_test() {
-	"${emulator[@]}" "build/$target/selftest" Tests/KTRxerLiteTests/Vectors/frames.txt examples/first-run.conf \
+	# It takes seconds; code that was made wrong may go on for ever.
+	timeout 300 "${emulator[@]}" "build/$target/selftest" Tests/KTRxerLiteTests/Vectors/frames.txt examples/first-run.conf \
 		examples/gateway.conf > "$work/output" 2>&1 || fail "the self-test ends with $?"
 	diff Tests/SelfTest/expected.txt "$work/output" > "$work/difference" ||
 		{ head -n 10 "$work/difference" | cut -c 1-300 >&2; fail "the self-test says other things than expected"; }
