@@ -70,8 +70,8 @@ test-kernel: build ## kernel tests: in User Mode Linux with all debug options, a
 	@Tests/kernel/run.sh
 
 .PHONY: test-devices
-test-devices: ## tests on emulated devices: KTRXER_DEVICES of router, router-le, phone, phone-32; all of them if setup-kernels was run
-	@set -e; for target in mips_24kc mipsel_24kc aarch64 armv7; do $(MAKE) --no-print-directory --silent build TARGET=$$target; done
+test-devices: ## tests on emulated devices: KTRXER_DEVICES of router, router-le, phone, phone-32, pc; all of them if setup-kernels was run
+	@set -e; for target in mips_24kc mipsel_24kc aarch64 armv7 x86_64; do $(MAKE) --no-print-directory --silent build TARGET=$$target; done
 	@KTRXER_DEVICES="$${KTRXER_DEVICES:-$$(Tests/devices/run.sh --here)}" Tests/devices/run.sh
 
 .PHONY: module

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Assembles the root folder of an emulated device in DIR: busybox, the bed's small C programs and the programs that are given.
-#   make-device-root.sh DIR ARCHITECTURE [PROGRAM...]   arm64, armhf, mipsel or mips
+#   make-device-root.sh DIR ARCHITECTURE [PROGRAM...]   amd64, arm64, armhf, mipsel or mips
 set -euo pipefail
 
 [ $# -ge 2 ] || { echo "usage: make-device-root.sh DIR ARCHITECTURE [PROGRAM...]" >&2; exit 64; }
@@ -9,6 +9,7 @@ root=$1 architecture=$2
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${KTRXER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ktrxer}
 case $architecture in
+amd64) compiler=gcc ;;
 arm64) compiler=aarch64-linux-gnu-gcc ;;
 armhf) compiler=arm-linux-gnueabihf-gcc ;;
 mipsel) compiler=mipsel-linux-gnu-gcc ;;
@@ -16,8 +17,9 @@ mips) compiler=mips-linux-gnu-gcc ;;
 *) echo "make-device-root.sh: no architecture is called '$architecture'" >&2; exit 64 ;;
 esac
 
-busybox=$("$here/busybox.sh" path "$cache" "$architecture")
-[ -x "$busybox" ] || { echo "make-device-root.sh: no busybox for $architecture here; run: make setup (mips, arm64) or make setup-kernels (all)" >&2; exit 69; }
+busybox=/bin/busybox
+[ "$architecture" = amd64 ] || busybox=$("$here/busybox.sh" path "$cache" "$architecture")
+[ -x "$busybox" ] || { echo "make-device-root.sh: no busybox for $architecture here; run: make setup (amd64, mips, arm64) or make setup-kernels (all)" >&2; exit 69; }
 mkdir -p "$root"/{bin,dev,proc,sys,tmp,run,var,bed,etc/config,usr}
 ln -s ../bin "$root/usr/bin"
 ln -s ../bin "$root/usr/sbin"

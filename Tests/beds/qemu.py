@@ -40,7 +40,7 @@ class Machine:
 
 _SERIAL = ("-serial", "file:{results}")
 # A hang at the first idle under -icount without nowait.
-_MALTA = dict(options=("-M", "malta", "-cpu", "24Kc"), append="console=ttyS0 nowait", port=_SERIAL, port_name="/dev/ttyS1",
+# A hang at the first idle under -icount without nowait. For its idle time there is ../kernel/resting.
               modules=tuple(ROUTER_MODULES))
 # The virt machine has one serial port of its own; the second is a PCI card.
 _VIRT = dict(append="console=ttyAMA0", port=("-chardev", "file,id=results,path={results}", "-device", "pci-serial,chardev=results"),

@@ -9,7 +9,7 @@ import dissection
 import kernel_log
 import pytest
 
-CHOSEN = os.environ.get("KTRXER_DEVICES", "router phone").split()
+CHOSEN = os.environ.get("KTRXER_DEVICES", "router phone pc").split()
 
 
 @pytest.fixture(scope="module", params=CHOSEN)
@@ -55,8 +55,19 @@ def test_job_file(ran, transport):
         assert {ttl: senders.get(ttl) for ttl in (1, 2)} == expected, record
 
 
-def test_example(ran):
-    assert ran.results["example"].check().out.count("\n") >= 5, ran.results["example"]
+def test_rules(ran):
+    """Operations, ports, prefixes, ICMP, errors, edits and reactions, by IPv4 and IPv6: byte orders meet in each."""
+    result = ran.results["rules"].check()
+    assert result.out.endswith(" 0 wrong\n") and result.out.count(": good\n") > 40, result
+
+
+def test_ping_example(ran):
+    """Five probes each by IPv4 and IPv6."""
+    assert ran.results["ping"].check().out.count(" ms, left ") == 10, ran.results["ping"]
+
+
+def test_pair_example(ran):
+    assert ran.results["pair"].check().out.count("5 of 5 pairs answered, gap ") == 2, ran.results["pair"]
 
 
 def test_storm(ran):
@@ -79,7 +90,11 @@ def test_wire(ran, tmp_path):
     """As seen by the network: nothing malformed, and all of both runs of the job file is there."""
     path = tmp_path / "wire.pcap"
     path.write_bytes(ran.dump)
-    assert dissection.assert_wellformed(path, "ip.addr == 192.0.2.80 || ipv6.addr == 2001:db8:80::80") > 100
+    server = "ip.addr == 192.0.2.80 || ip.addr == 198.51.100.2 || ipv6.addr == 2001:db8:80::80 || ipv6.addr == 2001:db8:a::2"
+    assert dissection.assert_wellformed(path, server) > 200
+    # What a rule answered for an address that nobody has.
+    nobody = "arp.src.proto_ipv4 == 192.168.1.77 || icmpv6.nd.na.target_address == 2001:db8:1::77"
+    assert dissection.assert_wellformed(path, nobody) >= 2
 
 
 def test_kernel_log(ran):
