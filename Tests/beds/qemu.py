@@ -16,6 +16,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import time
 
 from guest import BEDS, BedFailure, Guest, Result, clipped
 
@@ -39,8 +40,8 @@ class Machine:
 
 
 _SERIAL = ("-serial", "file:{results}")
-# A hang at the first idle under -icount without nowait.
 # A hang at the first idle under -icount without nowait. For its idle time there is ../kernel/resting.
+_MALTA = dict(options=("-M", "malta", "-cpu", "24Kc"), append="console=ttyS0 nowait", port=_SERIAL, port_name="/dev/ttyS1",
               modules=tuple(ROUTER_MODULES))
 # The virt machine has one serial port of its own; the second is a PCI card.
 _VIRT = dict(append="console=ttyAMA0", port=("-chardev", "file,id=results,path={results}", "-device", "pci-serial,chardev=results"),
@@ -195,8 +196,9 @@ class ExactRun:
 
 
 def exact_run(root, kernel, scripts, cards=("e1000", "e1000"), modules=(), files=(), shift=3, memory="256M",
-              dump=None, timeout=120):
-    """Runs scripts in a guest of their own. One instruction takes 2^shift ns. `dump` is the number of the card to capture at."""
+              dump=None, timeout=120, only=None):
+    """Runs scripts in a guest of their own. One instruction takes 2^shift ns. `dump` is the number of the card to capture at.
+    With `only`, the guest is ended after so many scripts; up to there everything is as if it were not."""
     with tempfile.TemporaryDirectory(prefix="ktrxer-exact-") as name:
         folder = pathlib.Path(name)
         contents = [(f"/bed/{number}.cmd", script.encode() + b"\n") for number, script in enumerate(scripts, 1)]
@@ -208,17 +210,10 @@ def exact_run(root, kernel, scripts, cards=("e1000", "e1000"), modules=(), files
         ]
         if dump is not None:
             command += ["-object", f"filter-dump,id=dump,netdev=n{dump},file={folder / 'dump'}"]
-        try:
-            ended = subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
-                env=dict(os.environ, TZ="UTC"),
-            )
-        except subprocess.TimeoutExpired as late:
-            raise BedFailure(f"not done after {timeout} s\n--- kernel log\n{clipped((late.stdout or b'').decode(errors='replace'))}")
-        log = ended.stdout.decode(errors="replace")
-        said = _parsed((folder / "results").read_bytes()) if (folder / "results").exists() else {}
+        log = _ended(command, folder, timeout, only)
+        said = _said(folder)
         results = []
-        for number, script in enumerate(scripts, 1):
+        for number, script in enumerate(scripts[:only], 1):
             if f"{number}.status" not in said:
                 raise BedFailure(f"the guest ended during\n{script}\n--- kernel log\n{clipped(log)}")
             text = {kind: said[f"{number}.{kind}"].decode(errors="replace") for kind in ("out", "err", "status")}
@@ -226,11 +221,35 @@ def exact_run(root, kernel, scripts, cards=("e1000", "e1000"), modules=(), files
         return ExactRun(results, log, (folder / "dump").read_bytes() if dump is not None else b"")
 
 
-def _parsed(stream):
-    """{name: content} of what bed-init reports: a line "NAME LENGTH", then the bytes."""
+def _ended(command, folder, timeout, only):
+    """Runs the emulator until it ends, or has reported so many scripts; returns the kernel log."""
+    path = folder / "kernel.log"
+    end = time.monotonic() + timeout
+    with open(path, "wb") as log:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=dict(os.environ, TZ="UTC"),
+        )
+    try:
+        while process.poll() is None and not (only and f"{only}.status" in _said(folder)):
+            if time.monotonic() > end:
+                raise BedFailure(f"not done after {timeout} s\n--- kernel log\n{clipped(path.read_text(errors='replace'))}")
+            time.sleep(0.1)
+    finally:
+        # What it has captured is in the file when it ends of its own accord, and when it is asked to.
+        process.terminate()
+        process.wait()
+    return path.read_text(errors="replace")
+
+
+def _said(folder):
+    """{name: content} of what bed-init has reported in full: a line "NAME LENGTH", then the bytes."""
+    path = folder / "results"
+    stream = path.read_bytes() if path.exists() else b""
     files = {}
     while b"\n" in stream:
         head, _, stream = stream.partition(b"\n")
         name, length = head.decode().split()
+        if len(stream) < int(length):
+            break
         files[name], stream = stream[: int(length)], stream[int(length):]
     return files

@@ -125,8 +125,12 @@ class DeviceRun:
     dump: bytes
 
 
-def run(device, folder):
-    """Starts the device once and runs all steps."""
+#: The steps that a second run repeats: the jobs, and all before them.
+REPEATED = list(STEPS).index("packet") + 1
+
+
+def run(device, folder, only=None):
+    """Starts the device once and runs all steps, or the first so many."""
     kernels = debian_kernels(device.architecture)
     if device.kernel not in kernels:
         raise kbed.BedFailure(f"no kernel {device.kernel} here; run: make setup (router, phone) or make setup-kernels (all)")
@@ -145,6 +149,6 @@ def run(device, folder):
         files.append(("/resting.ko", kbed.built_module(RESTING, device.kernel)))
     done = exact_run(
         folder / "root", kernel, list(STEPS.values()), cards=(device.card,) * 3, files=files, shift=1, memory=device.memory, dump=1,
-        timeout=300,
+        timeout=300, only=only,
     )
     return DeviceRun(dict(zip(STEPS, done.results)), done.kernel_log, done.dump)

@@ -97,5 +97,14 @@ def test_wire(ran, tmp_path):
     assert dissection.assert_wellformed(path, nobody) >= 2
 
 
+def test_same_again(device, ran, tmp_path):
+    """On a clock that counts instructions a second run has the same results to the byte: addresses, ports, times, the wire."""
+    again = devices.run(device, tmp_path, only=devices.REPEATED)
+    assert list(again.results)[-1] == "packet" and len(again.dump) > 10_000, again.results
+    for step, result in again.results.items():
+        assert result == ran.results[step], f"{step} has come out otherwise:\n{ran.results[step]}\n{result}"
+    assert ran.dump.startswith(again.dump), "other frames on the wire"
+
+
 def test_kernel_log(ran):
     assert not kernel_log.reports(ran.kernel_log), ran.kernel_log[-3000:]
