@@ -38,7 +38,6 @@ void ktx_finish(struct ktx *ktx, const struct ktx_account *account, enum ktx_sta
 	if (status == KTX_SENT) {
 		ktx->statistics.sent++;
 		ktx->statistics.bytes += account->length;
-		ktx->stuck = false;
 	} else {
 		ktx->statistics.failed++;
 	}
@@ -61,8 +60,10 @@ void ktx_finish(struct ktx *ktx, const struct ktx_account *account, enum ktx_sta
 
 void ktx_publish(struct ktx *ktx)
 {
-	u32 until = ktx->completion_producer;
+	u32 until;
 
+	ktx_post_handed(ktx);
+	until = ktx->completion_producer;
 	if (unlikely(ktx_stamp_waits(&ktx->stamps)))
 		until = ktx_stamp_limit(ktx);
 	if (ktx->published == until)

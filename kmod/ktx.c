@@ -169,7 +169,7 @@ static int attach(struct ktx *ktx, struct net_device *dev, struct ktx_bind *bind
 		return result;
 	ktx->header = ktx->map.base + bind->header_offset;
 	ktx->references = ktx_references_new(ktx->header);
-	ktx->handed = kvmalloc_array(KTX_MOST_HANDED, sizeof(*ktx->handed), GFP_KERNEL);
+	ktx->handed = kvzalloc(sizeof(*ktx->handed), GFP_KERNEL);
 	if (!ktx->references || !ktx->handed) {
 		detach(ktx);
 		return -ENOMEM;
@@ -248,6 +248,7 @@ static long ktx_statistics(struct ktx *ktx, struct ktx_statistics __user *argume
 		return -ENOTCONN;
 	local_bh_disable();
 	spin_lock(&ktx->lock);
+	ktx_post_handed(ktx);
 	statistics = ktx->statistics;
 	statistics.lead_ns = ktx->lead_ns;
 	ktx_leave(ktx);

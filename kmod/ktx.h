@@ -28,10 +28,7 @@ struct ktx_references {
 	u32 count;
 };
 
-/* Frames under one hold of a queue's lock, at most. */
-#define KTX_MOST_HANDED 128U
-
-struct ktx_handed;
+struct ktx_handed_list;
 
 struct ktx {
 	struct kref ref; /* the file's, and one for each rule that reacts through it */
@@ -56,7 +53,7 @@ struct ktx {
 	u32 link_header;
 	u32 longest_frame;
 	struct ktx_references *references;
-	struct ktx_handed *handed; /* KTX_MOST_HANDED of them, for the burst under way; `lock` */
+	struct ktx_handed_list *handed; /* `lock` */
 
 	struct mutex submit; /* one submitter at a time */
 	u32 submission_consumer; /* submit */
@@ -76,6 +73,8 @@ struct ktx {
 	u32 published; /* of completion_producer, to the user */
 	u64 order; /* of the next timed frame */
 	u64 retry_at; /* no attempt before; 0: none is put off */
+	u32 handed_count; /* taken by the driver and not accounted for yet: still `waiting`, or `reactions_waiting` */
+	u32 hold_count; /* in which they were handed over */
 	bool sending; /* the driver has the processor */
 	bool stuck; /* the last frame used up its attempts: the next have one each until one leaves */
 	struct hrtimer timer;
@@ -113,13 +112,6 @@ struct ktx_frame {
 	struct ktx_account account;
 	u64 order; /* of submission */
 	u16 flags; /* KTX_FRAME_… */
-};
-
-/* What is kept of a frame that the driver took in the burst under way, until there is time to account for it. */
-struct ktx_handed {
-	struct ktx_account account;
-	u64 at; /* ns; of a frame without a launch time the cycle counter, until the burst is over */
-	int result; /* of the driver */
 };
 
 static inline struct ktx_frame *ktx_frame(struct sk_buff *skb)

@@ -205,7 +205,9 @@ void ktx_xmit(struct ktx *ktx, struct sk_buff_head *prepared)
 		rcu_read_lock();
 		next = ktx_send_due(ktx, &turn);
 		rcu_read_unlock();
-		ktx_publish(ktx);
+		/* A burst that softirqs interrupt goes on at once, and is accounted for at its end. */
+		if (!turn || need_resched())
+			ktx_publish(ktx);
 		if (turn) {
 			ktx_leave(ktx);
 			/* Softirqs that waited run here. */

@@ -60,6 +60,8 @@ void ktx_end(struct ktx *ktx, struct sk_buff *skb, enum ktx_status status, u64 n
 {
 	struct ktx_account account = ktx_frame(skb)->account;
 
+	/* Completions are in order: of those that left before, too. */
+	ktx_post_handed(ktx);
 	ktx_take(ktx, skb);
 	ktx_finish(ktx, &account, status, now);
 	kfree_skb(skb);

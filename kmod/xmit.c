@@ -7,32 +7,12 @@
 
 #include "parameters.h"
 
-#include <linux/delay.h>
 #include <linux/ktime.h>
-#include <linux/math64.h>
-#include <linux/timex.h>
 
 /* A clock that shows the same so many times stands still. */
 #define MOST_LOOKS 4096
 /* The back-off doubles up to 32 times its beginning. */
 #define BACKOFF_DOUBLINGS 5
-
-/* Whether the processor has a cycle counter that the kernel may read, where that is not certain. */
-static bool ktx_found_cycles __read_mostly;
-
-/* Part of the architecture, so that the loop over a burst need not ask; User Mode Linux is x86_64 in name only. */
-static inline bool ktx_has_cycles(void)
-{
-	return (IS_ENABLED(CONFIG_X86_64) && !IS_ENABLED(CONFIG_UML)) || IS_ENABLED(CONFIG_ARM64) || ktx_found_cycles;
-}
-
-void ktx_xmit_measure(void)
-{
-	cycles_t begin = get_cycles();
-
-	udelay(2);
-	ktx_found_cycles = get_cycles() != begin;
-}
 
 static enum ktx_status obstacle(const struct net_device *dev, const struct netdev_queue *txq)
 {
@@ -85,24 +65,6 @@ static u64 mark(void)
 	return ktx_has_cycles() ? (u64)get_cycles() : ktime_get_ns();
 }
 
-/* The instants of the marks of a burst, from two at which both were read. */
-static void marks_to_ns(struct ktx_handed *handed, unsigned int count, u64 first_mark, u64 first_ns, u64 last_mark,
-			u64 last_ns)
-{
-	/* Counters of 32 bits go round. Bursts are far shorter than 2^32 marks. */
-	u32 marks = max_t(u32, (u32)(last_mark - first_mark), 1);
-	/* ns a mark, in 2^-24: one division for all, which is dear where registers have 32 bits. */
-	u64 scale = div_u64((last_ns - first_ns) << 24, marks);
-	unsigned int i;
-
-	if (!ktx_has_cycles())
-		return;
-	for (i = 0; i < count; i++) {
-		if (!handed[i].account.launch)
-			handed[i].at = first_ns + mul_u64_u32_shr(scale, (u32)(handed[i].at - first_mark), 24);
-	}
-}
-
 /* The frame that leaves next under the same hold of a queue's lock, if there is one before `horizon`. */
 static struct sk_buff *next_of_burst(const struct ktx *ktx, unsigned int quota, u64 horizon, u16 queue)
 {
@@ -113,20 +75,33 @@ static struct sk_buff *next_of_burst(const struct ktx *ktx, unsigned int quota, 
 	return skb;
 }
 
+/* Field by field: compilers that go for size call a function to copy a whole. */
+static inline void keep_account(struct ktx_handed *handed, const struct ktx_account *account)
+{
+	handed->account.launch = account->launch;
+	handed->account.cookie = account->cookie;
+	handed->account.length = account->length;
+	handed->account.attempts = account->attempts;
+	handed->account.flags = account->flags;
+}
+
 /*
  * Hands up to `quota` frames that are due to the driver under one hold of its queue's lock: those for one queue,
- * until the device is busy. Returns how many were handed over. All that can wait is done when the lock is free again.
+ * until the device is busy. Returns how many were handed over. They are accounted for later, ktx_post_handed().
  */
 static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned int quota)
 {
 	struct net_device *dev = ktx->dev;
 	u16 queue = skb_get_queue_mapping(skb);
 	struct netdev_queue *txq = netdev_get_tx_queue(dev, queue);
-	struct ktx_handed *handed = ktx->handed;
-	u64 first_ns, first_mark, last_ns, last_mark;
+	struct ktx_handed_list *list = ktx->handed;
+	struct ktx_handed *handed = &list->frames[ktx->handed_count];
+	struct ktx_hold *hold = &list->holds[ktx->hold_count];
 	u64 waited = 0, reached;
+	bool stamped = false;
 	enum ktx_status cause;
-	unsigned int i, count;
+	unsigned int count;
+	u64 first_ns;
 	u32 linger;
 
 	/* The lock is this processor's already, further down: an interface that looped a packet back while it sent. */
@@ -138,7 +113,8 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 	WRITE_ONCE(ktx->sending, true);
 	cause = obstacle(dev, txq);
 	first_ns = ktime_get_ns();
-	first_mark = mark();
+	hold->first_ns = first_ns;
+	hold->first_mark = mark();
 	reached = first_ns;
 	linger = ktx->next_launch != U64_MAX && ktx_spin_allowed(first_ns) ? ktx->approach_ns : 0;
 	while (cause == KTX_SENT) {
@@ -159,10 +135,12 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 				ktx_xmit_spin(ktx, 0);
 				break;
 			}
-			if (frame->account.flags & KTX_ACCOUNT_STAMP)
+			if (frame->account.flags & KTX_ACCOUNT_STAMP) {
 				skb_shinfo(skb)->tskey = ktx->stamps.given++;
+				stamped = true;
+			}
 		}
-		handed->account = frame->account;
+		keep_account(handed, &frame->account);
 		ktx_take(ktx, skb);
 		quota--;
 		following = next_of_burst(ktx, quota, now, queue);
@@ -186,8 +164,8 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 		if (netif_xmit_frozen_or_drv_stopped(txq))
 			cause = KTX_BUSY;
 	}
-	last_mark = mark();
-	last_ns = ktime_get_ns();
+	hold->last_mark = mark();
+	hold->last_ns = ktime_get_ns();
 	WRITE_ONCE(ktx->sending, false);
 	HARD_TX_UNLOCK(dev, txq);
 
@@ -195,20 +173,18 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 		ktx->statistics.spin_ns += waited;
 		ktx_spin_charge(waited);
 	}
-	count = handed - ktx->handed;
-	marks_to_ns(ktx->handed, count, first_mark, first_ns, last_mark, last_ns);
-	for (i = 0; i < count; i++) {
-		enum ktx_status status;
-
-		handed = &ktx->handed[i];
-		handed->account.attempts++;
-		status = net_xmit_eval(handed->result) ? KTX_DROPPED : KTX_SENT;
-		if (unlikely(handed->account.flags & KTX_ACCOUNT_STAMP))
-			ktx_stamp_note(ktx, handed->account.flags, status == KTX_SENT ? handed->at : 0);
-		ktx_finish(ktx, &handed->account, status, handed->at);
+	count = handed - &list->frames[ktx->handed_count];
+	if (count) {
+		hold->count = count;
+		ktx->handed_count += count;
+		ktx->hold_count++;
+		ktx->stuck = false;
 	}
+	/* The device's stamp may come as soon as our lock is free, and finds only what is accounted for. */
+	if (stamped)
+		ktx_post_handed(ktx);
 	if (cause != KTX_SENT)
-		put_off(ktx, skb, cause, last_ns);
+		put_off(ktx, skb, cause, hold->last_ns);
 	return count;
 }
 
@@ -254,11 +230,15 @@ u64 ktx_send_due(struct ktx *ktx, bool *turn)
 		if (!has_queue(ktx, skb, now))
 			continue;
 		if (!left) {
+			ktx_publish(ktx);
 			*turn = ktx_peek(ktx, now);
 			return *turn ? now : ktx->next_launch;
 		}
-		quota = ktrxer_rate_take(min3(left, KTX_MOST_HANDED, ktx->waiting + ktx->reactions_waiting), now,
-					 &again);
+		if (ktx->handed_count == KTX_MOST_HANDED || ktx->hold_count == KTX_MOST_HOLDS)
+			ktx_publish(ktx);
+		quota = KTX_MOST_HANDED - ktx->handed_count;
+		quota = min3(left, quota, ktx->waiting + ktx->reactions_waiting - ktx->handed_count);
+		quota = ktrxer_rate_take(quota, now, &again);
 		if (!quota) {
 			ktx->statistics.held_back++;
 			ktx->retry_at = again;

@@ -5,6 +5,8 @@
 
 #include "ktx.h"
 
+#include <linux/timex.h>
+
 /* completion.c */
 
 /* Room for completions of frames that might be taken now. */
@@ -21,6 +23,45 @@ static inline void ktx_show_scheduled(struct ktx *ktx)
 
 /* Shows the user what was posted since the last time, and wakes who waits for it. */
 void ktx_publish(struct ktx *ktx);
+
+/* handed.c: frames that the driver took, until there is time to account for them. */
+
+/* Frames, and holds of a queue's lock in which they were handed over, at most. */
+#define KTX_MOST_HANDED 128U
+#define KTX_MOST_HOLDS 16U
+
+struct ktx_handed {
+	struct ktx_account account;
+	u64 at; /* ns; of a frame without a launch time the cycle counter, until it is accounted for */
+	int result; /* of the driver */
+};
+
+/* One hold: two instants, with the cycle counter at them. */
+struct ktx_hold {
+	u64 first_ns;
+	u64 first_mark;
+	u64 last_ns;
+	u64 last_mark;
+	u32 count; /* of frames */
+};
+
+/* The first hold_count and handed_count of them. */
+struct ktx_handed_list {
+	struct ktx_hold holds[KTX_MOST_HOLDS];
+	struct ktx_handed frames[KTX_MOST_HANDED];
+};
+
+/* Whether the processor has a cycle counter that the kernel may read, where that is not certain. */
+extern bool ktx_found_cycles;
+
+/* Part of the architecture, so that the loop over a burst need not ask; User Mode Linux is x86_64 in name only. */
+static inline bool ktx_has_cycles(void)
+{
+	return (IS_ENABLED(CONFIG_X86_64) && !IS_ENABLED(CONFIG_UML)) || IS_ENABLED(CONFIG_ARM64) || ktx_found_cycles;
+}
+
+/* Completes all of them. Before anybody else sees completions or statistics, or has a frame end. */
+void ktx_post_handed(struct ktx *ktx);
 
 /* launch.c: drops the lock. What came in meanwhile from rules is seen to before it is left alone. */
 void ktx_leave(struct ktx *ktx) __releases(&ktx->lock);
