@@ -41,15 +41,15 @@ SCHEDULE = (
 )
 
 
-def measure(name, folder):
-    """Yields the figures of a device, card by card and speed by speed."""
+def measure(name, folder, cards=None, shifts=SHIFTS):
+    """Yields the figures of a device, card by card, by default all of its cards, and speed by speed. The folder is made."""
     device = devices.DEVICES[name]
     kernel = debian_kernels(device.architecture)[device.kernel]
-    root, programs = folder / name, folder / f"{name}-programs"
+    root, programs = folder / "root", folder / "programs"
+    programs.mkdir(parents=True)
     subprocess.run([BEDS / "make-device-root.sh", root, device.architecture], check=True)
-    programs.mkdir()
-    for card in MEASURED[name][1]:
-        for shift in SHIFTS:
+    for card in cards or MEASURED[name][1]:
+        for shift in shifts:
             yield figures.measure(root, kernel, card, programs, shift=shift, timeout=TIMEOUT)
 
 
@@ -121,7 +121,7 @@ def main(names):
     measured = []
     with tempfile.TemporaryDirectory(prefix="ktrxer-figures-") as folder:
         for name in names or MEASURED:
-            for found in measure(name, pathlib.Path(folder)):
+            for found in measure(name, pathlib.Path(folder) / name):
                 measured.append((name, found))
                 print(MEASURED[name][0], *figures.table(found), sep="\n", end="\n\n", flush=True)
     print("\n".join(tables(measured)))
