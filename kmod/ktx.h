@@ -49,7 +49,6 @@ struct ktx {
 	u32 attempts;
 	u32 retry_ns;
 	u32 spin_ns;
-	u32 approach_ns; /* the last stretch, under the queue's lock */
 	u32 link_header;
 	u32 longest_frame;
 	struct ktx_references *references;
@@ -83,6 +82,8 @@ struct ktx {
 	bool timer_tells; /* that was not in the past */
 	u32 lead_ns; /* how much before a launch the timer is set, at most */
 	u32 usual_ns; /* how late it is as a rule */
+	u32 approach_ns; /* the last stretch before a launch, under the queue's lock */
+	u64 ready_from; /* the way there begins, after a wait without locks; 0: there was none */
 	struct ktx_statistics statistics;
 
 	struct ktx_stamps stamps;

@@ -13,8 +13,9 @@
 #include <linux/ktime.h>
 #include <linux/sched.h>
 
-/* Enough for locks and checks on a slow processor. */
+/* Enough for locks and checks on most processors, and on any. */
 #define APPROACH_NS 5000
+#define MOST_APPROACH_NS 20000
 /* A timer may be so late before the first launch shows how late it is. */
 #define FIRST_LEAD_NS 50000
 #define FIRST_USUAL_NS 10000
@@ -83,6 +84,19 @@ static void learn(struct ktx *ktx, u64 now)
 	statistics->lateness_most_ns = max(statistics->lateness_most_ns, late);
 }
 
+void ktx_learn_approach(struct ktx *ktx, u64 now)
+{
+	u32 took = min_t(u64, now > ktx->ready_from ? now - ktx->ready_from : 0, MOST_APPROACH_NS);
+	/* Some of the way is still ahead. */
+	u32 wanted = clamp_t(u32, took + took / 2, APPROACH_NS, MOST_APPROACH_NS);
+
+	ktx->ready_from = 0;
+	if (wanted > ktx->approach_ns)
+		ktx->approach_ns = min(wanted, ktx->spin_ns);
+	else
+		ktx->approach_ns -= (ktx->approach_ns - wanted) / 256;
+}
+
 /* Whether to wait for the next launch instead of setting the timer: it was what woke us, or no timer is that quick. */
 static bool worth_waiting(const struct ktx *ktx, u64 next, u64 now)
 {
@@ -126,6 +140,7 @@ static bool wait_for(struct ktx *ktx, u64 next, u64 now)
 		ktx->statistics.spin_ns += min(reached, until) - now;
 		ktx_spin_charge(min(reached, until) - now);
 	}
+	ktx->ready_from = reached;
 	return reached >= until;
 }
 
@@ -144,6 +159,7 @@ static enum hrtimer_restart fire(struct hrtimer *timer)
 	while (!ktx->closed) {
 		adopt_reactions(ktx);
 		next = ktx_send_due(ktx, &turn);
+		ktx->ready_from = 0;
 		now = ktime_get_ns();
 		if (turn || now > spell_end || !worth_waiting(ktx, next, now)) {
 			arm(ktx, next, now);

@@ -116,6 +116,8 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 	hold->first_ns = first_ns;
 	hold->first_mark = mark();
 	reached = first_ns;
+	if (ktx->ready_from)
+		ktx_learn_approach(ktx, first_ns);
 	linger = ktx->next_launch != U64_MAX && ktx_spin_allowed(first_ns) ? ktx->approach_ns : 0;
 	while (cause == KTX_SENT) {
 		const struct ktx_frame *frame = ktx_frame(skb);

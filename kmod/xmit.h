@@ -63,6 +63,9 @@ static inline bool ktx_has_cycles(void)
 /* Completes all of them. Before anybody else sees completions or statistics, or has a frame end. */
 void ktx_post_handed(struct ktx *ktx);
 
+/* launch.c: the driver's transmit function is next in line, since `now`, after a wait without locks. */
+void ktx_learn_approach(struct ktx *ktx, u64 now);
+
 /* launch.c: drops the lock. What came in meanwhile from rules is seen to before it is left alone. */
 void ktx_leave(struct ktx *ktx) __releases(&ktx->lock);
 
