@@ -78,6 +78,10 @@ test-devices: ## tests on emulated devices: KTRXER_DEVICES of router, router-le,
 module: ## the kernel module for this machine's kernel (KDIR); kmod/Makefile has more
 	@$(MAKE) --no-print-directory -C kmod module
 
+.PHONY: kernels-table
+kernels-table: build ## build the kernel module for every kernel that is here, try it there, and write docs/kernels.md's table
+	@Tests/kernel/kernels_table.sh
+
 .PHONY: bench-kernel
 bench-kernel: build ## figures of the kernel module beside other ways to send, in virtual time, on the Debian kernels that are here
 	@Tests/kernel/figures.sh
@@ -92,6 +96,7 @@ lint: $(OBJ)/agent.o ## formatting and style of the sources, code that other tar
 	@command -v mandoc >/dev/null || { echo "lint: no mandoc here; run: make setup" >&2; exit 69; }
 	mandoc -T lint -W warning docs/man/ktrxer-agent.8 $$(grep -L '^\.so ' docs/man/man3/*.3) docs/man/man4/*.4
 	@Tests/documentation/check.py
+	@Tests/kernel/kernels_table.sh --check
 	@toolchains/guard.py self-check
 	@toolchains/guard.py sources
 	@toolchains/guard.py code $(OBJ)/KTRxerLite.ll $(OBJ)/agent.ll

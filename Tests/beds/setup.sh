@@ -91,8 +91,11 @@ for configuration in network debug; do
 		"$here/uml.sh" build "$cache" $configuration
 	fi
 done
-kernels="6.1 6.12 mips-6.1 arm64-6.1" devices="mips arm64"
-[ "$what" = all ] || kernels="$kernels 5.10 7 mipsel-6.1 armhf-6.1 arm64-5.10 armhf-5.10" devices="mips arm64 mipsel armhf"
+kernels="6.1 6.12 mips-6.1 arm64-6.1" others="" devices="mips arm64"
+if [ "$what" = kernels ]; then
+	others="5.10 7 mipsel-6.1 armhf-6.1 arm64-5.10 armhf-5.10 arm64-6.12 armhf-6.12 arm64-7 armhf-7"
+	devices="mips arm64 mipsel armhf"
+fi
 for device in $devices; do
 	if [ ! -x "$("$here/busybox.sh" path "$cache" $device)" ]; then
 		say "bringing busybox for $device"
@@ -102,4 +105,10 @@ done
 for kernel in $kernels; do
 	"$here/../kernel/kernels.sh" fetch $kernel
 done
+# Tests take those that are here: a mirror that has one of these not is no reason to go without the rest.
+absent=
+for kernel in $others; do
+	"$here/../kernel/kernels.sh" fetch $kernel || absent="$absent $kernel"
+done
+[ -z "$absent" ] || say "could not bring these kernels, and tests go without them:$absent; to try again: make setup-kernels" >&2
 say "ready ($cache)"

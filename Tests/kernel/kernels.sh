@@ -7,8 +7,8 @@
 #   kernels.sh build NAME FOLDER OUT      builds the kernel module in FOLDER for it and puts the .ko files into OUT
 #   kernels.sh path NAME WHAT             prints where something of it is: vmlinuz, modules, kdir, config, release, folder
 # The name uml stands for the debug kernel of User Mode Linux, which ../beds/uml.sh builds, in build and path kdir.
-# Nothing is installed on this machine: packages are taken from the newest kernel that the suite's index names, with an
-# apt configuration of its own, and unpacked. A kernel that is here stays; remove its folder for a newer one.
+# Nothing is installed on this machine: packages are taken from the newest kernel that the suite's index names and its mirror
+# has, with an apt configuration of its own, and unpacked. A kernel that is here stays; remove its folder for a newer one.
 # Kernels whose compiler this machine lacks are built for inside a chroot of their suite, which needs root.
 # shellcheck disable=SC2086 # lists of words
 set -euo pipefail
@@ -16,12 +16,15 @@ set -euo pipefail
 cache=${KTRXER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ktrxer}
 mirror=${KTRXER_DEBIAN_MIRROR:-http://deb.debian.org}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-names="5.10 6.1 6.12 7 arm64-5.10 arm64-6.1 armhf-5.10 armhf-6.1 mipsel-6.1 mips-6.1"
+names="5.10 6.1 6.12 7 arm64-5.10 arm64-6.1 arm64-6.12 arm64-7 armhf-5.10 armhf-6.1 armhf-6.12 armhf-7 mipsel-6.1 mips-6.1"
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 usage() { sed -n 's/^#   \(kernels.sh .*\)/\1/p' "${BASH_SOURCE[0]}" >&2; exit 64; }
 say() { echo "kernels: $*"; }
 fail() { echo "kernels: $*" >&2; exit 69; }
+
+# An index is as good as its signature: a mirror that has stood still for some weeks will do.
+stale="-o Acquire::Check-Valid-Until=no"
 
 # Where a kernel comes from: sets suite, sources, and chroot if this machine's compiler does not serve it.
 describe() {
@@ -39,7 +42,8 @@ describe() {
 	case $version in
 	5.10) suite=bullseye sources="debian:bullseye debian-security:bullseye-security" ;;
 	6.1) suite=bookworm sources="debian:bookworm debian-security:bookworm-security" ;;
-	6.12) suite=bookworm sources="debian-security:bookworm-security" ;;
+	# The index of security updates may be out of step with its mirror: backports have one that is a little older.
+	6.12) suite=bookworm sources="debian:bookworm-backports debian-security:bookworm-security" ;;
 	7) suite=forky sources="debian:forky" chroot=yes ;;
 	uml)
 		folder=$(dirname "$("$here/../beds/uml.sh" path "$cache" debug)")
@@ -47,7 +51,9 @@ describe() {
 	*) fail "no kernel is called '$1'; there are: $names" ;;
 	esac
 	# What decides on the folder's content, comments aside.
-	key=$( (echo "$1 $sources $chroot $architecture $flavour"; declare -f choose unpack settle_headers make_chroot) | sha256sum | cut -c1-16)
+	local made_by="releases choose unpack settle_headers"
+	[ -z "$chroot" ] || made_by="releases choose unpack make_chroot"
+	key=$( (echo "$1 $sources $chroot $architecture $flavour"; declare -f $made_by) | sha256sum | cut -c1-16)
 	folder=$cache/kernel-$1-$key
 }
 
@@ -56,20 +62,24 @@ apt_of() {
 	local tool=$1
 	shift
 	"$tool" -q -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=- -o Dir::State::lists="$apt/lists" \
-		-o Dir::State::status="$apt/status" -o Dir::Cache="$apt/cache" -o APT::Sandbox::User=root \
+		-o Dir::State::status="$apt/status" -o Dir::Cache="$apt/cache" -o APT::Sandbox::User=root $stale \
 		-o APT::Architecture=amd64 -o APT::Architectures::=amd64 -o APT::Architectures::=$architecture "$@"
 }
 
-# Sets release (as uname -r has it) to the newest kernel of this version in the index, and packages to what it consists of.
+# The kernels of this version in the index, as uname -r has them, the newest first.
+releases() {
+	apt_of apt-cache pkgnames linux-headers-$version |
+		sed -nE "s/^linux-headers-(${version//./\\.}[.][0-9]+[.0-9]*([-+][a-z]*[0-9]+)*-$flavour)$/\1/p" | sort -Vr
+}
+
+# Sets packages to what the kernel $release consists of.
 choose() {
-	release=$(apt_of apt-cache pkgnames linux-headers-$version |
-		sed -nE "s/^linux-headers-(${version//./\\.}[.][0-9]+[.0-9]*([-+][a-z]*[0-9]+)*-$flavour)$/\1/p" | sort -V | tail -n 1)
-	[ -n "$release" ] || fail "the index of $suite names no kernel $version for $architecture"
-	local common=${release%-"$flavour"} image=linux-image-$release-unsigned
-	if has linux-modules-$release; then
-		packages="linux-base-$release linux-binary-unsigned-$release linux-modules-$release"
+	local common=${release%-"$flavour"} image=linux-image-$release-unsigned binary=linux-binary-unsigned-$release
+	# Only where kernels are signed is there one that is not.
+	if has linux-modules-$release:$architecture; then
+		has $binary:$architecture || binary=linux-binary-$release
+		packages="linux-base-$release:$architecture $binary:$architecture linux-modules-$release:$architecture"
 	else
-		# Only where kernels are signed is there one that is not.
 		has $image:$architecture || image=linux-image-$release
 		packages=$image:$architecture
 	fi
@@ -79,7 +89,29 @@ choose() {
 	packages="$packages linux-headers-$release:$architecture linux-headers-$common-common $kbuild"
 }
 
-has() { apt_of apt-cache show $1 > /dev/null 2>&1; }
+# One by one: the first that is missing is the end of it.
+download_packages() {
+	local package
+	for package in $packages; do
+		(cd "$work" && apt_of apt-get download $package) || { rm -f "$work"/*.deb; return 1; }
+	done
+}
+
+# Brings the newest kernel into the folder $work, or one before it: an index may name what its mirror has no more, or not yet.
+download() {
+	for release in $(releases); do
+		choose
+		say "fetching Linux $release of $suite"
+		! download_packages >> "$work/log" 2>&1 || return 0
+		say "the mirror does not have what the index of $suite names of Linux $release"
+	done
+	[ -n "${release:-}" ] || fail "the index of $suite names no kernel $version for $architecture"
+	tail "$work/log" >&2
+	fail "no Linux $version for $architecture could be fetched; the end of the log is above"
+}
+
+# A package that others merely name has no description.
+has() { [ -n "$(apt_of apt-cache show $1 2> /dev/null)" ]; }
 
 # Unpacks the packages into the new folder: all of the headers; of the image what a network test may want.
 unpack() {
@@ -105,7 +137,7 @@ unpack() {
 	fi
 	find "$new/lib/modules" -name '*.ko.xz' -exec unxz {} +
 	PATH=$PATH:/usr/sbin:/sbin depmod -b "$new" "$release"
-	for place in "$new"/boot/vmlinu[xz]-"$release" "$modules/vmlinuz.unsigned"; do
+	for place in "$new"/boot/vmlinu[xz]-"$release" "$modules"/vmlinuz{,.unsigned}; do
 		[ ! -e "$place" ] || mv "$place" "$new/vmlinuz"
 	done
 	for place in "$new/boot/config-$release" "$modules/config"; do
@@ -125,13 +157,17 @@ settle_headers() {
 	ln -s "$headers" "$new/kdir"
 }
 
-# A small system of the suite with the headers and the compiler that they ask for.
+# A small system of the suite for this machine, with the headers and the compiler that they ask for, which for another
+# architecture is a cross compiler.
 make_chroot() {
 	[ "$(id -u)" = 0 ] || fail "building for a kernel of $suite needs a chroot, and making that needs root"
-	local root=$new/chroot packages=linux-headers-$release recipe=/usr/share/debootstrap/scripts/sid
-	debootstrap --variant=minbase --include=ca-certificates --keyring="$keyring" "$suite" "$root" "$mirror/debian" $recipe > "$work/log" 2>&1 &&
-		env DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get -q -y -o APT::Sandbox::User=root install \
-			--no-install-recommends $packages make pahole kmod >> "$work/log" 2>&1 ||
+	local root=$new/chroot packages=linux-headers-$release:$architecture recipe=/usr/share/debootstrap/scripts/sid
+	local inside="env DEBIAN_FRONTEND=noninteractive chroot $root" apt="apt-get -q -y -o APT::Sandbox::User=root $stale"
+	{
+		debootstrap --variant=minbase --include=ca-certificates --keyring="$keyring" "$suite" "$root" "$mirror/debian" $recipe &&
+			$inside dpkg --add-architecture $architecture && $inside $apt update &&
+			$inside $apt install --no-install-recommends $packages make pahole kmod
+	} > "$work/log" 2>&1 ||
 		{ tail -n 20 "$work/log" >&2; fail "could not make a chroot of $suite; the end of the log is above"; }
 	rm -rf "$root/var/cache/apt" "$root/var/lib/apt/lists" "$root/usr/share/"{doc,man,locale}
 	mkdir -p "$root/module"
@@ -163,10 +199,7 @@ fetch() {
 	done > "$apt/sources.list"
 	# One index of several may be out of step with its mirror for a while: the others name a kernel as well.
 	apt_of apt-get update > "$work/log" 2>&1 || { grep -e '^E:' "$work/log" || cat "$work/log"; } >&2
-	choose
-	say "fetching Linux $release of $suite"
-	(cd "$work" && apt_of apt-get download $packages >> "$work/log" 2>&1) ||
-		{ tail "$work/log" >&2; fail "$packages could not be fetched"; }
+	download
 	unpack
 	if [ -n "$chroot" ]; then make_chroot; else settle_headers; fi
 	rm -rf "$folder"
@@ -188,7 +221,7 @@ build() {
 	(cd "$source" && tar c --exclude='*.o' --exclude='*.ko' --exclude='*.cmd' --exclude='*.mod*' .) | tar x -C "$work/module"
 	unset MAKEFLAGS MAKELEVEL MFLAGS ARCH CROSS_COMPILE KDIR
 	if [ -n "$chroot" ]; then
-		in_chroot "$folder/chroot" "$work/module" make -C "/usr/src/linux-headers-$(< "$folder/release")" M=/module modules
+		in_chroot "$folder/chroot" "$work/module" make -C "/usr/src/linux-headers-$(< "$folder/release")" $make_options M=/module modules
 	else
 		local options=$make_options
 		# The debug kernel leaves it to each module whether undefined behaviour is looked for.
