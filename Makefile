@@ -74,6 +74,11 @@ test-devices: ## tests on emulated devices: KTRXER_DEVICES of router, router-le,
 	@set -e; for target in mips_24kc mipsel_24kc aarch64 armv7 x86_64; do $(MAKE) --no-print-directory --silent build TARGET=$$target; done
 	@KTRXER_DEVICES="$${KTRXER_DEVICES:-$$(Tests/devices/run.sh --here)}" Tests/devices/run.sh
 
+.PHONY: test-hour
+test-hour: ## an hour of jobs on the emulated router in virtual time (or KTRXER_DEVICES): memory must not grow; some minutes
+	@$(MAKE) --no-print-directory --silent build TARGET=mips_24kc
+	@Tests/devices/run.sh hour.py -s
+
 .PHONY: module
 module: ## the kernel module for this machine's kernel (KDIR); kmod/Makefile has more
 	@$(MAKE) --no-print-directory -C kmod module

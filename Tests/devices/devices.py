@@ -131,6 +131,12 @@ REPEATED = list(STEPS).index("packet") + 1
 
 def run(device, folder, only=None):
     """Starts the device once and runs all steps, or the first so many."""
+    done = started(device, folder, list(STEPS.values()), dump=1, timeout=300, only=only)
+    return DeviceRun(dict(zip(STEPS, done.results)), done.kernel_log, done.dump)
+
+
+def started(device, folder, scripts, **options):
+    """Starts the device, with its module and agent and all that the steps want in it, and runs scripts; an ExactRun."""
     kernels = debian_kernels(device.architecture)
     if device.kernel not in kernels:
         raise kbed.BedFailure(f"no kernel {device.kernel} here; run: make setup (router, phone) or make setup-kernels (all)")
@@ -147,8 +153,6 @@ def run(device, folder, only=None):
     ]
     if device.architecture.startswith("mips"):
         files.append(("/resting.ko", kbed.built_module(RESTING, device.kernel)))
-    done = exact_run(
-        folder / "root", kernel, list(STEPS.values()), cards=(device.card,) * 3, files=files, shift=1, memory=device.memory, dump=1,
-        timeout=300, only=only,
+    return exact_run(
+        folder / "root", kernel, scripts, cards=(device.card,) * 3, files=files, shift=1, memory=device.memory, **options,
     )
-    return DeviceRun(dict(zip(STEPS, done.results)), done.kernel_log, done.dump)
