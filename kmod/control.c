@@ -67,7 +67,7 @@ static void count_capturing(struct krx *krx, int change)
 }
 
 /* What an entry has beside the table. */
-static void detach(struct krx *krx, struct krx_entry *entry)
+static void detach_entry(struct krx *krx, struct krx_entry *entry)
 {
 	krx_neighbour_remove(entry->neighbour);
 	entry->neighbour = NULL;
@@ -77,7 +77,7 @@ static void detach(struct krx *krx, struct krx_entry *entry)
 }
 
 /* Is the rule allowed in this namespace? */
-static int judge(struct krx *krx, const struct krx_rule *rule)
+static int judge_rule(struct krx *krx, const struct krx_rule *rule)
 {
 	struct net *net = krx->kn->net;
 	int result = 0;
@@ -91,7 +91,7 @@ static int judge(struct krx *krx, const struct krx_rule *rule)
 	return result;
 }
 
-static int attach(struct krx *krx, struct krx_entry *entry, const struct krx_rule *rule)
+static int attach_entry(struct krx *krx, struct krx_entry *entry, const struct krx_rule *rule)
 {
 	if (rule->flags & KRX_RULE_REACT) {
 		struct krx_reactor *reactor = krx_reactor_new(&rule->reaction, krx->kn);
@@ -126,7 +126,7 @@ static int add(struct krx *krx, struct krx_entry *entry)
 	return result;
 }
 
-static int replace(struct krx *krx, struct krx_entry *old, struct krx_entry *entry)
+static int replace_entry(struct krx *krx, struct krx_entry *old, struct krx_entry *entry)
 {
 	struct krx_counters *fresh = entry->counters;
 	int result;
@@ -156,20 +156,20 @@ static int change(struct krx *krx, struct krx_entry *entry, const struct krx_rul
 		return -ENOENT;
 	if (!replaces && old)
 		return -EEXIST;
-	result = judge(krx, rule) ?: attach(krx, entry, rule);
+	result = judge_rule(krx, rule) ?: attach_entry(krx, entry, rule);
 	if (result)
 		return result;
 	/* From the first packet on that a rule captures there are stamps. */
 	if (captures(entry))
 		count_capturing(krx, 1);
-	result = old ? replace(krx, old, entry) : add(krx, entry);
+	result = old ? replace_entry(krx, old, entry) : add(krx, entry);
 	if (result) {
 		if (captures(entry))
 			count_capturing(krx, -1);
 		return result;
 	}
 	if (old)
-		detach(krx, old);
+		detach_entry(krx, old);
 	krx_hooks_look(krx->kn);
 	return 0;
 }
@@ -212,7 +212,7 @@ static void remove_entry(struct krx *krx, struct krx_entry *entry)
 	krx_rules_remove(&krx->rules, entry);
 	if (!krx->rules.count)
 		krx_hooks_leave(krx);
-	detach(krx, entry);
+	detach_entry(krx, entry);
 }
 
 /* Packets need not be looked at any more for rules that are gone. */

@@ -37,7 +37,7 @@ static struct krx_filter *current_filter(const struct krx_hooks *hooks, u8 famil
 	return rcu_dereference_protected(hook->filter, lockdep_is_held(&ktrxer_config));
 }
 
-static void publish(struct krx_hooks *hooks, u8 family, struct krx_filter *filter)
+static void publish_filter(struct krx_hooks *hooks, u8 family, struct krx_filter *filter)
 {
 	struct krx_hook *hook = family == 4 ? hooks->hooks4 : hooks->hooks6;
 	unsigned int i;
@@ -51,11 +51,11 @@ static void free_filter(struct rcu_head *rcu)
 	kvfree(container_of(rcu, struct krx_filter, rcu));
 }
 
-static void replace(struct krx_hooks *hooks, u8 family, struct krx_filter *filter)
+static void replace_filter(struct krx_hooks *hooks, u8 family, struct krx_filter *filter)
 {
 	struct krx_filter *old = current_filter(hooks, family);
 
-	publish(hooks, family, filter);
+	publish_filter(hooks, family, filter);
 	if (old != &nothing)
 		call_rcu(&old->rcu, free_filter);
 }
@@ -208,7 +208,7 @@ int krx_filter_admit(struct krx_hooks *hooks, const struct krx_entry *entry)
 		add_entry(filter, entry, &mask);
 	}
 	if (fresh)
-		replace(hooks, family, filter);
+		replace_filter(hooks, family, filter);
 	return 0;
 }
 
@@ -222,7 +222,7 @@ static void trim(struct krx_hooks *hooks, u8 family)
 		return;
 	count(hooks, family, &rules, &kinds);
 	if (!rules) {
-		replace(hooks, family, &nothing);
+		replace_filter(hooks, family, &nothing);
 		return;
 	}
 	/* Kinds of several files may have a mask in common, and those for quoted packets have none. */
@@ -230,7 +230,7 @@ static void trim(struct krx_hooks *hooks, u8 family)
 		return;
 	fresh = new_filter(hooks, family);
 	if (fresh)
-		replace(hooks, family, fresh);
+		replace_filter(hooks, family, fresh);
 }
 
 void krx_filter_trim(struct krx_hooks *hooks)
@@ -241,12 +241,12 @@ void krx_filter_trim(struct krx_hooks *hooks)
 
 void krx_filter_init(struct krx_hooks *hooks)
 {
-	publish(hooks, 4, &nothing);
-	publish(hooks, 6, &nothing);
+	publish_filter(hooks, 4, &nothing);
+	publish_filter(hooks, 6, &nothing);
 }
 
 void krx_filter_destroy(struct krx_hooks *hooks)
 {
-	replace(hooks, 4, &nothing);
-	replace(hooks, 6, &nothing);
+	replace_filter(hooks, 4, &nothing);
+	replace_filter(hooks, 6, &nothing);
 }

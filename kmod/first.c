@@ -31,7 +31,7 @@ static struct nf_hook_entries __rcu *no_hooks;
 static LIST_HEAD(all_hooks);
 static DEFINE_SPINLOCK(all_lock);
 
-static void set_up(struct krx_hook *hook, struct krx_hooks *hooks, u8 family)
+static void set_up_hook(struct krx_hook *hook, struct krx_hooks *hooks, u8 family)
 {
 	hook->hooks = hooks;
 	hook->cpus = hooks->cpus;
@@ -189,8 +189,8 @@ static struct krx_hooks *hooks_new(struct net *net)
 	hooks->pause = LEAST_PAUSE;
 	INIT_DELAYED_WORK(&hooks->check, check);
 	for (i = 0; i < 2; i++) {
-		set_up(&hooks->hooks4[i], hooks, NFPROTO_IPV4);
-		set_up(&hooks->hooks6[i], hooks, NFPROTO_IPV6);
+		set_up_hook(&hooks->hooks4[i], hooks, NFPROTO_IPV4);
+		set_up_hook(&hooks->hooks6[i], hooks, NFPROTO_IPV6);
 	}
 	krx_filter_init(hooks);
 	return hooks;

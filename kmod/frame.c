@@ -15,7 +15,7 @@
 #include <net/ipv6.h>
 
 #define MOST_TAGS 3
-#define MOST_EXTENSIONS 8
+#define MOST_FRAME_EXTENSIONS 8
 
 /* A transport header with a checksum that the frame has in full. */
 static void layout_transport(struct krx_layout *layout, unsigned int offset, u8 protocol, unsigned int length)
@@ -72,7 +72,7 @@ static void layout6(struct krx_layout *layout, const u8 *frame, unsigned int len
 		return;
 	layout->family = 6;
 	next = frame[layout->network + 6];
-	for (i = 0; i < MOST_EXTENSIONS; i++) {
+	for (i = 0; i < MOST_FRAME_EXTENSIONS; i++) {
 		if (next != NEXTHDR_HOP && next != NEXTHDR_ROUTING && next != NEXTHDR_DEST) {
 			layout_transport(layout, offset, next, length);
 			return;

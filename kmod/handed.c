@@ -52,7 +52,8 @@ static void post_hold(struct ktx *ktx, struct ktx_handed *handed, const struct k
 	}
 }
 
-void ktx_post_handed(struct ktx *ktx)
+/* Not copied into the loop over bursts, which has no registers to spare. */
+noinline void ktx_post_handed(struct ktx *ktx)
 {
 	struct ktx_handed *handed;
 	unsigned int i;

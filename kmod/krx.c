@@ -117,7 +117,7 @@ static int check_setup(const struct krx_setup *setup)
 }
 
 /* Serialised by ktrxer_config. */
-static int set_up(struct krx *krx, struct krx_setup *setup)
+static int set_up_rings(struct krx *krx, struct krx_setup *setup)
 {
 	int result;
 
@@ -151,7 +151,7 @@ static long krx_setup(struct krx *krx, struct krx_setup __user *argument)
 	if (copy_to_user(argument, &setup, sizeof(setup)))
 		return -EFAULT;
 	mutex_lock(&ktrxer_config);
-	result = set_up(krx, &setup);
+	result = set_up_rings(krx, &setup);
 	mutex_unlock(&ktrxer_config);
 	if (result)
 		return result;

@@ -79,7 +79,7 @@ static int ktx_open(struct inode *inode, struct file *file)
 }
 
 /* Gives back the memory of a file that is not bound, or not any more. */
-static void detach(struct ktx *ktx)
+static void detach_device(struct ktx *ktx)
 {
 	if (ktx->references)
 		ktx_references_end(ktx->references);
@@ -101,7 +101,7 @@ static int ktx_release(struct inode *inode, struct file *file)
 	ktx_xmit_close(ktx);
 	ktrxer_wake_destroy(&ktx->wake);
 	/* Rules may still hold on to ktx: they find it closed. */
-	detach(ktx);
+	detach_device(ktx);
 	ktx_put(ktx);
 	return 0;
 }
@@ -152,7 +152,7 @@ static void describe_device(const struct net_device *dev, struct ktx_bind *bind)
 			     (netif_carrier_ok(dev) ? KTX_DEVICE_CARRIER : 0);
 }
 
-static int attach(struct ktx *ktx, struct net_device *dev, struct ktx_bind *bind)
+static int attach_device(struct ktx *ktx, struct net_device *dev, struct ktx_bind *bind)
 {
 	u32 ceiling = READ_ONCE(ktrxer_spin_ceiling_ns);
 	int result;
@@ -171,7 +171,7 @@ static int attach(struct ktx *ktx, struct net_device *dev, struct ktx_bind *bind
 	ktx->references = ktx_references_new(ktx->header);
 	ktx->handed = kvzalloc(sizeof(*ktx->handed), GFP_KERNEL);
 	if (!ktx->references || !ktx->handed) {
-		detach(ktx);
+		detach_device(ktx);
 		return -ENOMEM;
 	}
 	describe_device(dev, bind);
@@ -216,7 +216,7 @@ static long ktx_bind(struct ktx *ktx, struct ktx_bind __user *argument)
 		result = -ENODEV;
 	} else {
 		dev = dev_get_by_index(ktx->kn->net, bind.interface_index);
-		result = dev ? attach(ktx, dev, &bind) : -ENODEV;
+		result = dev ? attach_device(ktx, dev, &bind) : -ENODEV;
 		if (dev && result)
 			dev_put(dev);
 	}

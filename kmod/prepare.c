@@ -95,8 +95,8 @@ u32 ktx_longest_frame(const struct net_device *dev)
 	return min_t(u32, READ_ONCE(dev->mtu), KTX_LONGEST - link) + link;
 }
 
-static enum ktx_status judge(const struct ktx *ktx, const struct net_device *dev,
-			     const struct ktx_descriptor *descriptor)
+static enum ktx_status judge_descriptor(const struct ktx *ktx, const struct net_device *dev,
+					const struct ktx_descriptor *descriptor)
 {
 	if (descriptor->flags & ~KTX_FRAME_FLAGS || descriptor->reserved || descriptor->launch_ns > S64_MAX)
 		return KTX_BAD_FLAGS;
@@ -216,7 +216,7 @@ static void address(struct sk_buff *skb, struct net_device *dev)
 enum ktx_status ktx_prepare(struct ktx *ktx, struct net_device *dev, const struct ktx_descriptor *descriptor,
 			    struct sk_buff **result)
 {
-	enum ktx_status status = judge(ktx, dev, descriptor);
+	enum ktx_status status = judge_descriptor(ktx, dev, descriptor);
 	u8 *bytes = ktx->frames + descriptor->frame_offset;
 	u32 length = descriptor->frame_length;
 	struct ktx_frame *frame;

@@ -202,7 +202,7 @@ static void drop_table(struct krx_rules *rules)
 	call_rcu(&table->rcu, free_table);
 }
 
-static void publish(struct krx_rules *rules, struct krx_table *table)
+static void publish_table(struct krx_rules *rules, struct krx_table *table)
 {
 	struct krx_table *old = rcu_replace_pointer(rules->table, table, lockdep_is_held(&ktrxer_config));
 
@@ -319,7 +319,7 @@ static void bring_in(struct krx_rules *rules, struct krx_entry *entry, struct kr
 	hlist_add_head_rcu(&entry->in_bucket[table->node], bucket_of(table, entry));
 	if (fresh) {
 		fill_groups(rules, fresh);
-		publish(rules, fresh);
+		publish_table(rules, fresh);
 	}
 }
 
@@ -343,7 +343,7 @@ static void forget_kind(struct krx_rules *rules, struct krx_kind *kind)
 	fresh = new_table(rules, current_table(rules));
 	if (fresh) {
 		fill_groups(rules, fresh);
-		publish(rules, fresh);
+		publish_table(rules, fresh);
 	}
 }
 
