@@ -47,6 +47,7 @@ test: ## set up, build, and pass all tests
 	@$(MAKE) --no-print-directory test-selftest
 	@$(MAKE) --no-print-directory test-kernel
 	@$(MAKE) --no-print-directory test-devices
+	@$(MAKE) --no-print-directory test-packaging
 	@$(MAKE) --no-print-directory test-network
 
 .PHONY: test-unit
@@ -79,6 +80,11 @@ test-hour: ## an hour of jobs on the emulated router in virtual time (or KTRXER_
 	@$(MAKE) --no-print-directory --silent build TARGET=mips_24kc
 	@Tests/devices/run.sh hour.py -s
 
+.PHONY: test-packaging
+test-packaging: ## tests of the packages for routers: their format, and life with them on the emulated router
+	@$(MAKE) --no-print-directory --silent build TARGET=mips_24kc
+	@Tests/packaging/run.sh
+
 .PHONY: module
 module: ## the kernel module for this machine's kernel (KDIR); kmod/Makefile has more
 	@$(MAKE) --no-print-directory -C kmod module
@@ -86,6 +92,18 @@ module: ## the kernel module for this machine's kernel (KDIR); kmod/Makefile has
 .PHONY: kernels-table
 kernels-table: build ## build the kernel module for every kernel that is here, try it there, and write docs/kernels.md's table
 	@Tests/kernel/kernels_table.sh
+
+.PHONY: ipk
+ipk: build ## packages for OpenWrt's opkg: agent and C library for TARGET, with KDIR (a kernel tree) the module, into dist/
+	@packaging/make_packages.py ipk $(PACKAGING_OPTIONS)
+
+.PHONY: apk
+apk: build ## the same for OpenWrt 25.12 and newer, where apk-tools 3 is on the PATH
+	@packaging/make_packages.py apk $(PACKAGING_OPTIONS)
+
+# CROSS_COMPILE is of the compiler that the kernel was built with.
+PACKAGING_OPTIONS = --target $(TARGET) --architecture $(OPENWRT_ARCHITECTURE) --output dist $(addprefix --kdir ,$(KDIR)) \
+	--cross-compile '$(or $(CROSS_COMPILE),$(COMPILER)-)'
 
 .PHONY: bench-kernel
 bench-kernel: build ## figures of the kernel module beside other ways to send, in virtual time, on the Debian kernels that are here

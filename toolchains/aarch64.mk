@@ -13,3 +13,4 @@ MACHINE_LINK_FLAGS := -Wl,-mllvm,-disable-machine-licm,-mllvm,-split-spill-mode=
 	-Wl,-mllvm,-enable-pre=false,-mllvm,-enable-misched=false
 # The agent may not become larger than this, in bytes; the goal is 160000.
 AGENT_BYTES_MAXIMUM := 252500
+OPENWRT_ARCHITECTURE ?= aarch64_cortex-a53

@@ -9,3 +9,4 @@ COMPILER := arm-linux-gnueabi
 MACHINE := -march=armv6
 # The agent may not become larger than this, in bytes; the goal is 160000.
 AGENT_BYTES_MAXIMUM := 340000
+OPENWRT_ARCHITECTURE ?= arm_arm1176jzf-s_vfp

@@ -12,3 +12,4 @@ MACHINE := -mthumb -march=armv7-a+fp
 MACHINE_LINK_FLAGS := -Wl,-mllvm,-disable-machine-licm,-mllvm,-split-spill-mode=size
 # The agent may not become larger than this, in bytes; the goal is 160000.
 AGENT_BYTES_MAXIMUM := 201500
+OPENWRT_ARCHITECTURE ?= arm_cortex-a7_neon-vfpv4

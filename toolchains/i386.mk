@@ -10,3 +10,4 @@ COMPILER := i686-linux-gnu
 STATIC_FLAGS := -fno-pic
 # The agent may not become larger than this, in bytes; the goal is 160000.
 AGENT_BYTES_MAXIMUM := 320000
+OPENWRT_ARCHITECTURE ?= i386_pentium4

@@ -21,3 +21,4 @@ MACHINE_LINK_FLAGS := -Wl,-mllvm,-disable-mips-df-forward-search=false,-mllvm,-d
 	-Wl,-mllvm,-split-spill-mode=size,-mllvm,-disable-early-taildup,-mllvm,-min-jump-table-entries=12
 # The agent may not become larger than this, in bytes; the goal is 160000.
 AGENT_BYTES_MAXIMUM := 371500
+OPENWRT_ARCHITECTURE ?= mips_24kc

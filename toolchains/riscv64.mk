@@ -9,3 +9,4 @@ EMULATOR := qemu-riscv64-static
 COMPILER := riscv64-linux-gnu
 # The agent may not become larger than this, in bytes; the goal is 160000.
 AGENT_BYTES_MAXIMUM := 255000
+OPENWRT_ARCHITECTURE ?= riscv64_riscv64

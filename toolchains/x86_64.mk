@@ -20,3 +20,4 @@ MACHINE_LINK_FLAGS := -Wl,-mllvm,-enable-ipra,-mllvm,-disable-machine-licm,-mllv
 	-Wl,-mllvm,-machine-sink-split=false,-mllvm,-enable-misched=false
 # The agent may not become larger than this, in bytes; the goal is 200000 (docs/figures.md). Tests/network/test_size.py.
 AGENT_BYTES_MAXIMUM := 248000
+OPENWRT_ARCHITECTURE ?= x86_64
