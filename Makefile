@@ -117,7 +117,7 @@ bench-devices: ## figures of sending on the emulated devices, written into docs/
 lint: $(OBJ)/agent.o ## formatting and style of the sources, code that other targets could not run, kernel style and sparse for the module, manual pages and their examples
 	swift format lint --strict --recursive Sources Tests Package.swift
 	@command -v mandoc >/dev/null || { echo "lint: no mandoc here; run: make setup" >&2; exit 69; }
-	mandoc -T lint -W warning docs/man/ktrxer-agent.8 $$(grep -L '^\.so ' docs/man/man3/*.3) docs/man/man4/*.4
+	mandoc -T lint -W warning $$(grep -L '^\.so ' docs/man/man?/*)
 	@Tests/documentation/check.py
 	@Tests/kernel/kernels_table.sh --check
 	@toolchains/guard.py self-check

@@ -14,6 +14,11 @@ import Testing
 
     init() throws {
         document = try repositoryFile("docs/job-file.md")
+        rows = try Self.rows(document)
+    }
+
+    /// The rows of a document, as `rows`.
+    static func rows(_ document: String) throws -> [String: [String]] {
         var rows: [String: [String]] = [:]
         for line in document.split(separator: "\n") where line.hasPrefix("| `") {
             let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
@@ -21,7 +26,7 @@ import Testing
             #expect(rows[name] == nil, "\(name) is there twice")
             rows[name] = Array(cells.dropFirst())
         }
-        self.rows = rows
+        return rows
     }
 
     private func text(_ form: OptionForm) -> String {
@@ -104,25 +109,6 @@ import Testing
                 case .state: string(settings.state)
                 }
             #expect(row[1] == "`\(value)`", "\(option.name)")
-        }
-    }
-
-    /// The manual page has every option of the command line with its letter, and every exit status.
-    @Test func manualPage() throws {
-        let page = try repositoryFile("docs/man/ktrxer-agent.8")
-        let lines = page.split(separator: "\n")
-        for raw in 0..<MeasurementOption.number {
-            let option = try #require(MeasurementOption(rawValue: raw))
-            let entry = OptionTable.entry(option)
-            let name = entry.name.description.replacingOccurrences(of: "_", with: "-")
-            let item = lines.first { $0.hasPrefix(".It Fl") && $0.contains("Fl -\(name) ") }
-            #expect(item != nil, "\(name)")
-            if entry.letter != 0 {
-                #expect(item?.hasPrefix(".It Fl \(String(UnicodeScalar(entry.letter))) ,") == true, "\(name)")
-            }
-        }
-        for status in [0, 1, 2, 64, 66, 69, 70, 73, 74] {
-            #expect(ExitStatus(rawValue: Int32(status)) != nil && lines.contains(".It \(status)"), "\(status)")
         }
     }
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The manual pages and the tour of the C library agree with ktrxer.h: check.py [LIBRARY]
+"""The manual pages and the tour of the C library agree with ktrxer.h and the module: check.py [LIBRARY]
 
 Each function that the header declares has a page or a stub for `man 3 NAME`, whose synopsis is the declaration; no page
-is about anything else; the pages of the devices name each ioctl; references among the pages lead somewhere; the code of
-examples compiles, and links with the library, if one is named. In docs/c-api.md, C that does not stand on its own is an
+is about anything else; the pages of the devices name each ioctl, that of the module each parameter; references among the
+pages lead somewhere; the code of examples compiles, and links with the library, if one is named. In docs/c-api.md, C that does not stand on its own is an
 excerpt of a program in examples/c.
 """
 
@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 INCLUDE = ROOT / "Sources/CKTRxer/include"
 UAPI = ROOT / "kmod/uapi/ktrxer_uapi.h"
+PARAMETERS = ROOT / "kmod/parameters.c"
 PAGES = ROOT / "docs/man"
 TOUR = ROOT / "docs/c-api.md"
 COMPILER = ["musl-gcc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", f"-I{INCLUDE}"]
@@ -59,16 +60,26 @@ def page_problems(functions):
             yield f"{pages[name]}: {name} is not among its names"
         if synopsis(page).get(name) != declaration:
             yield f"{pages[name]}: ktrxer.h has {name} as {declaration}, the page {synopsis(page).get(name)}"
-    texts.update({path.stem: path.read_text() for path in PAGES.glob("man4/*.4")})
     for name, text in texts.items():
-        for target, section in re.findall(r"^\.Xr (ktrxer_\w+|libktrxer|ktx|krx) (\d)", text, flags=re.MULTILINE):
-            if not (PAGES / f"man{section}" / f"{target}.{section}").exists():
-                yield f"{name}: refers to {target}({section}), which there is not"
-        for section in ("NAME", "SYNOPSIS", "DESCRIPTION", "SEE ALSO"):
-            if f"\n.Sh {section}\n" not in text:
-                yield f"{name}: has no section {section}"
-        if name.startswith("ktrxer_") and not examples(text):
+        if name != "libktrxer" and not examples(text):
             yield f"{name}: has no example"
+
+
+def reference_problems():
+    """Every page has its sections, is where its own heading says, and refers to pages that there are."""
+    for path in sorted(PAGES.glob("man?/*")):
+        text = path.read_text()
+        if text.startswith(".so "):
+            continue
+        name, number = path.stem, path.suffix[1:]
+        if path.parent.name != f"man{number}" or f"\n.Dt {name.upper()} {number}\n" not in text:
+            yield f"{path}: is not the page that its .Dt says"
+        for target, section in re.findall(r"^\.Xr (\S*ktrxer\S*|ktx|krx) (\d)", text, flags=re.MULTILINE):
+            if not (PAGES / f"man{section}" / f"{target}.{section}").exists():
+                yield f"{path}: refers to {target}({section}), which there is not"
+        for section in ["NAME", "DESCRIPTION", "SEE ALSO"] + ["SYNOPSIS"] * (number != "5"):
+            if f"\n.Sh {section}\n" not in text:
+                yield f"{path}: has no section {section}"
 
 
 def device_problems():
@@ -82,6 +93,22 @@ def device_problems():
             for call in calls:
                 if f"\n.It Dv {call}\n" not in page.read_text():
                     yield f"{page}: does not name {call}"
+
+
+def parameter_problems():
+    """ktrxer(4) has the module's parameters, each with the value that it has at first."""
+    source, page = PARAMETERS.read_text(), PAGES / "man4/ktrxer.4"
+    names = re.findall(r"^module_param_named\((\w+), (\w+), (\w+),", source, flags=re.MULTILINE)
+    if not names:
+        yield f"{PARAMETERS}: no module_param_named()"
+    told = dict(re.findall(r"^\.It Va (\w+)\n(?:(?!\.It).*\n)*?At first (\w+)\.$", page.read_text(), flags=re.MULTILINE))
+    first = {}
+    for name, variable, kind in names:
+        value = re.search(rf"^(?:unsigned int|bool) {variable}(?: = ([\d< ]+))?;$", source, flags=re.MULTILINE)
+        factor, _, shift = (value[1] or "0").partition(" << ")
+        first[name] = "NY"[int(factor)] if kind == "bool" else str(int(factor) << int(shift or 0))
+    if told != first:
+        yield f"{page}: the module has the parameters {first}, the page {told}"
 
 
 def examples(page):
@@ -134,7 +161,8 @@ def main():
         return 69
     library = Path(sys.argv[1]).resolve(strict=True) if len(sys.argv) > 1 else None
     functions = declarations((INCLUDE / "ktrxer.h").read_text())
-    problems = [*page_problems(functions), *device_problems(), *compile_problems(library)]
+    problems = [*page_problems(functions), *reference_problems(), *device_problems(), *parameter_problems(),
+                *compile_problems(library)]
     for problem in problems:
         print(f"lint: {problem}", file=sys.stderr)
     if not problems:
