@@ -12,6 +12,7 @@ help: ## list these commands
 
 include toolchains/embedded.mk
 include toolchains/selftest.mk
+include packaging/gateway/install.mk
 
 .PHONY: setup
 setup: ## install and build what the tests need and this machine lacks (Debian 12; root when packages are missing)
