@@ -63,7 +63,7 @@ $1 == "config" {
 	interface = family = ""
 	split("", is_gateway)
 }
-$1 == "option" && $2 == "enabled" { enabled = value($0) }
+$1 == "option" && $2 == "enabled" { enabled = value($0) + 0 }
 $1 == "option" && $2 == "interface" { interface = value($0) }
 $1 == "option" && $2 == "family" { family = value($0) }
 $1 == "option" && $2 == "at" { at_start = 1 }

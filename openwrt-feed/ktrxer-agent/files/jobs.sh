@@ -25,7 +25,7 @@ ktrxer_make_jobs() {
 	fi
 	routes=$(ip -4 route show default 2> /dev/null; ip -6 route show default 2> /dev/null)
 	if ! uci -q export ktrxer | awk -v routes="$routes" -v waiting="$KTRXER_RUN/waiting.new" -v starts="$KTRXER_RUN/starts.new" \
-		-f /lib/ktrxer/jobs.awk > "$KTRXER_RUN/jobs.new" || ! "$KTRXER_AGENT" check "$KTRXER_RUN/jobs.new" > /dev/null; then
+		-f /lib/ktrxer/jobs.awk > "$KTRXER_RUN/jobs.new" || ! "$KTRXER_AGENT" check "$KTRXER_RUN/jobs.new" > /dev/null 2>&1; then
 		ktrxer_log err "cannot write $KTRXER_RUN/jobs.new; is there memory left? see: df /var/run"
 		rm -f "$KTRXER_RUN"/*.new
 		return 1
@@ -34,11 +34,11 @@ ktrxer_make_jobs() {
 
 # Puts the new files in the place of the old ones, and says which jobs wait since now. Succeeds if the jobs are others than before.
 ktrxer_take_jobs() {
-	local changed=0
+	local changed=0 line
 	cmp -s "$KTRXER_RUN/jobs" "$KTRXER_RUN/jobs.new" || changed=1
-	if ! cmp -s "$KTRXER_RUN/waiting" "$KTRXER_RUN/waiting.new"; then
-		while read -r line; do ktrxer_log info "job $line"; done < "$KTRXER_RUN/waiting.new"
-	fi
+	while read -r line; do
+		grep -qxF "$line" "$KTRXER_RUN/waiting" 2> /dev/null || ktrxer_log info "job $line"
+	done < "$KTRXER_RUN/waiting.new"
 	# Once a job at start has had its interface, it has run, even if the interface goes and comes again.
 	sort -u "$KTRXER_RUN/starts.new" "$KTRXER_RUN/starts" 2> /dev/null > "$KTRXER_RUN/starts.all"
 	mv "$KTRXER_RUN/starts.all" "$KTRXER_RUN/starts"

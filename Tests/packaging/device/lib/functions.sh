@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+# Configuration for shell scripts, and what every package does when it comes and goes.
+config() {
+	CONFIG_COUNT=$((CONFIG_COUNT + 1))
+	CONFIG_NOW=${2:-cfg$CONFIG_COUNT}
+	CONFIG_SECTIONS="$CONFIG_SECTIONS $CONFIG_NOW"
+	eval "CONFIG_${CONFIG_NOW}_TYPE=\$1"
+}
+option() { eval "CONFIG_${CONFIG_NOW}_$1=\$2"; }
+list() { :; }
+package() { :; }
+config_load() { CONFIG_COUNT=0 CONFIG_SECTIONS=''; eval "$(uci export "$1")"; }
+config_get() { eval "echo \"\${CONFIG_$1_$2:-$3}\""; }
+config_foreach() {
+	local section type
+	for section in $CONFIG_SECTIONS; do
+		type=$(config_get "$section" TYPE)
+		[ -n "$2" ] && [ "$type" != "$2" ] || "$1" "$section"
+	done
+}
+
+OPKG_INFO=/usr/lib/opkg/info
+default_postinst() {
+	local package script status=0
+	package=$(basename "${1%.*}")
+	if grep -q '^/etc/modules.d/' "$OPKG_INFO/$package.list"; then kmodloader; fi
+	if [ -f "$OPKG_INFO/$package.postinst-pkg" ]; then
+		(. "$OPKG_INFO/$package.postinst-pkg") || status=$?
+	fi
+	for script in $(grep '^/etc/init.d/' "$OPKG_INFO/$package.list"); do
+		[ "$PKG_UPGRADE" = 1 ] || "$script" enable
+		"$script" start
+	done
+	return $status
+}
+default_prerm() {
+	local package script status=0
+	package=$(basename "${1%.*}")
+	if [ -f "$OPKG_INFO/$package.prerm-pkg" ]; then
+		(. "$OPKG_INFO/$package.prerm-pkg") || status=$?
+	fi
+	for script in $(grep '^/etc/init.d/' "$OPKG_INFO/$package.list"); do
+		[ "$PKG_UPGRADE" = 1 ] || "$script" disable
+		"$script" stop
+	done
+	return $status
+}
