@@ -61,7 +61,7 @@ LIBC_OPTIONS = $(CACHE) $(COMPILER) $(MACHINE) $(STATIC_FLAGS)
 LIBC_FOLDER := $(shell toolchains/musl.sh path $(LIBC_OPTIONS))
 LIBC := $(wildcard $(LIBC_FOLDER)/libc.a)
 ifdef CROSS
-include toolchains/cross.mk
+include toolchains/$(if $(SDK_CROSS),sdk,cross).mk
 else
 LIBC_FLAGS := $(addprefix -L,$(dir $(LIBC)))
 endif
