@@ -56,6 +56,8 @@ struct ktx {
 
 	struct mutex submit; /* one submitter at a time */
 	u32 submission_consumer; /* submit */
+	struct page *part_page; /* submit; of which frames that leave at once have parts */
+	u32 part_used; /* submit; bytes of it */
 
 	spinlock_t lock; /* BH; all that follows */
 	struct net_device *dev; /* NULL: gone; a reference is held */
@@ -156,6 +158,8 @@ u32 ktx_longest_frame(const struct net_device *dev);
  */
 enum ktx_status ktx_prepare(struct ktx *ktx, struct net_device *dev, const struct ktx_descriptor *descriptor,
 			    struct sk_buff **skb);
+/* Frames keep their parts of pages. Nobody submits any more, or `submit` is held. */
+void ktx_parts_end(struct ktx *ktx);
 /*
  * An empty skb for a frame of `length` bytes on this sender's interface, for a rule's frame: put the bytes with
  * skb_put(), all of them, then ktx_react() or ktx_reaction_free(). NULL without memory, below memory_ceiling as well,

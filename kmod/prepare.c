@@ -13,7 +13,9 @@
 #include <linux/if_arp.h>
 #include <linux/if_ether.h>
 #include <linux/if_vlan.h>
+#include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
@@ -114,16 +116,49 @@ static enum ktx_status judge_descriptor(const struct ktx *ktx, const struct net_
 }
 
 /*
+ * So many bytes of a page of the file's own: nobody else's frames keep it, nor does it come out of what is set aside
+ * for interrupts. No larger page than four times what a short frame counts as: one that waits after all keeps it whole.
+ */
+static void *take_part(struct ktx *ktx, unsigned int size)
+{
+	struct page *page = ktx->part_page;
+	void *part;
+
+	if (PAGE_SIZE > SZ_4K || size > PAGE_SIZE)
+		return NULL;
+	if (!page || size > PAGE_SIZE - ktx->part_used) {
+		if (!page || page_ref_count(page) != 1) {
+			page = alloc_page(GFP_KERNEL | __GFP_NOWARN);
+			if (!page)
+				return NULL;
+			ktx_parts_end(ktx);
+			ktx->part_page = page;
+		}
+		ktx->part_used = 0;
+	}
+	get_page(page);
+	part = page_address(page) + ktx->part_used;
+	ktx->part_used += size;
+	return part;
+}
+
+void ktx_parts_end(struct ktx *ktx)
+{
+	if (ktx->part_page)
+		put_page(ktx->part_page);
+	ktx->part_page = NULL;
+}
+
+/*
  * Part of a page instead of kmalloc(): a driver gives it back in a fifth of the time, and on a ring that a burst fills
  * many times that is part of the burst. NULL: no memory at hand, or too much is asked for.
  */
-static struct sk_buff *alloc_part(unsigned int bytes)
+static struct sk_buff *alloc_part(struct ktx *ktx, unsigned int bytes)
 {
 	unsigned int size = SKB_DATA_ALIGN(bytes) + SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+	void *part = take_part(ktx, size);
 	struct sk_buff *skb;
-	void *part;
 
-	part = size <= PAGE_SIZE ? netdev_alloc_frag(size) : NULL;
 	if (!part)
 		return NULL;
 	skb = build_skb(part, size);
@@ -133,15 +168,15 @@ static struct sk_buff *alloc_part(unsigned int bytes)
 }
 
 /*
- * Room for `linear` bytes in one piece, with what the device wants before and behind them. Only of what leaves at once:
- * a part keeps its whole page, of which the other parts may be free for as long as a frame waits.
+ * Room for `linear` bytes in one piece, with what the device wants before and behind them. `parts`: whose pages it may
+ * be in, NULL for a frame that waits for its launch, and would keep the page from those that leave at once.
  */
-static struct sk_buff *alloc(const struct net_device *dev, unsigned int linear, gfp_t gfp, bool at_once)
+static struct sk_buff *alloc(struct ktx *parts, const struct net_device *dev, unsigned int linear, gfp_t gfp)
 {
 	unsigned int headroom = LL_RESERVED_SPACE(dev);
 	/* Short frames are filled up to the least that Ethernet allows by drivers that do not do it in hardware. */
 	unsigned int tailroom = max_t(unsigned int, dev->needed_tailroom, linear < ETH_ZLEN ? ETH_ZLEN - linear : 0);
-	struct sk_buff *skb = at_once ? alloc_part(headroom + linear + tailroom) : NULL;
+	struct sk_buff *skb = parts ? alloc_part(parts, headroom + linear + tailroom) : NULL;
 
 	if (!skb)
 		skb = alloc_skb(headroom + linear + tailroom, gfp);
@@ -217,6 +252,7 @@ enum ktx_status ktx_prepare(struct ktx *ktx, struct net_device *dev, const struc
 			    struct sk_buff **result)
 {
 	enum ktx_status status = judge_descriptor(ktx, dev, descriptor);
+	struct ktx *parts = descriptor->launch_ns ? NULL : ktx;
 	u8 *bytes = ktx->frames + descriptor->frame_offset;
 	u32 length = descriptor->frame_length;
 	struct ktx_frame *frame;
@@ -227,7 +263,7 @@ enum ktx_status ktx_prepare(struct ktx *ktx, struct net_device *dev, const struc
 	if (status != KTX_SENT)
 		return status;
 	if (may_reference(dev, descriptor)) {
-		skb = alloc(dev, COPIED_HEAD, GFP_KERNEL | __GFP_NOWARN, !descriptor->launch_ns);
+		skb = alloc(parts, dev, COPIED_HEAD, GFP_KERNEL | __GFP_NOWARN);
 		if (!skb)
 			return KTX_NO_MEMORY;
 		referenced = reference_pages(ktx, skb, bytes + COPIED_HEAD, length - COPIED_HEAD);
@@ -241,7 +277,7 @@ enum ktx_status ktx_prepare(struct ktx *ktx, struct net_device *dev, const struc
 		}
 	}
 	if (!referenced) {
-		skb = alloc(dev, length, GFP_KERNEL | __GFP_NOWARN, !descriptor->launch_ns);
+		skb = alloc(parts, dev, length, GFP_KERNEL | __GFP_NOWARN);
 		if (!skb)
 			return KTX_NO_MEMORY;
 		skb_put_data(skb, bytes, length);
@@ -289,7 +325,7 @@ struct sk_buff *ktx_reaction_alloc(struct ktx *ktx, unsigned int length)
 	/* A device whose pointer was seen here stays until the grace period has passed (unregister_netdevice). */
 	dev = READ_ONCE(ktx->dev);
 	if (dev && length >= max(ktx->link_header, 1U) && length <= ktx_longest_frame(dev))
-		skb = alloc(dev, length, GFP_ATOMIC | __GFP_NOWARN, false);
+		skb = alloc(NULL, dev, length, GFP_ATOMIC | __GFP_NOWARN);
 	rcu_read_unlock();
 	if (!skb)
 		ktrxer_frame_release(length);
