@@ -254,15 +254,19 @@ def test_received_as_sent(guest):
     mac = guest.run("/sbin/ip netns exec far cat /sys/class/net/far0/address").check().out.strip()
     for length in 60, 300, 1514:
         assert send(guest, f"-i near0 -n 5 -l {length} -m {mac} -A 10.9.0.1 -B 10.9.0.2").statuses == [SENT] * 5
-    send(guest, f"-i near0 -n 5 -l 100 -s 10000000 -g 5000000 -m {mac} -A 10.9.0.1 -B 10.9.0.2")
+    said = send(guest, f"-i near0 -n 41 -l 100 -s 10000000 -g 5000000 -m {mac} -A 10.9.0.1 -B 10.9.0.2")
     guest.run("sleep 1; killall tcpdump; sleep 0.2")
     seen = guest.run("cat /tmp/far.err >&2; tcpdump -Z root -nn -tt -r /tmp/far.pcap").check().out.splitlines()
-    assert len(seen) == 20, seen
+    assert len(seen) == 56, seen
     lengths = [int(line.rsplit("length ", 1)[1]) for line in seen]
-    assert lengths == [60 - 42] * 5 + [300 - 42] * 5 + [1514 - 42] * 5 + [100 - 42] * 5
+    assert lengths == [60 - 42] * 5 + [300 - 42] * 5 + [1514 - 42] * 5 + [100 - 42] * 41
     instants = [float(line.split()[0]) for line in seen[15:]]
-    gaps = [later - earlier for earlier, later in zip(instants, instants[1:])]
-    assert all(abs(gap - 0.005) < 0.0002 for gap in gaps), gaps
+    assert instants == sorted(instants) and min(said.slips) >= 0, (instants, said.slips)
+    # This clock jumps to the kernel's next timer, now and then, when the host takes the processor away (time-travel): a
+    # frame that leaves or arrives around that is late by up to 5 ms. Most are not, and then are as exact as the clock is.
+    way = sorted(instant - done["sent"] / 1e9 for instant, done in zip(instants, said.completions))
+    gaps = sorted(abs(later - earlier - 0.005) for earlier, later in zip(instants, instants[1:]))
+    assert gaps[30] < 0.0002 and way[30] - way[0] < 0.0002, (gaps, way)
 
 
 def test_refused_while_open(guest):
