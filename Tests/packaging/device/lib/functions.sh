@@ -10,11 +10,17 @@ option() { eval "CONFIG_${CONFIG_NOW}_$1=\$2"; }
 list() { :; }
 package() { :; }
 config_load() { CONFIG_COUNT=0 CONFIG_SECTIONS=''; eval "$(uci export "$1")"; }
-config_get() { eval "echo \"\${CONFIG_$1_$2:-$3}\""; }
+# config_get VARIABLE SECTION OPTION [DEFAULT]; what is no name is passed over.
+config_get() {
+	case $2$3 in
+	*[!A-Za-z0-9_]*) ;;
+	*) eval "$1=\${CONFIG_${2}_${3}:-\$4}" ;;
+	esac
+}
 config_foreach() {
 	local section type
 	for section in $CONFIG_SECTIONS; do
-		type=$(config_get "$section" TYPE)
+		config_get type "$section" TYPE
 		[ -n "$2" ] && [ "$type" != "$2" ] || "$1" "$section"
 	done
 }
