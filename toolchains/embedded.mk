@@ -45,7 +45,7 @@ IR_TO_OBJECT = sed -E -f $(OBJ)/calls.sed $(@:.o=.ll) $(RETARGET) > $(@:.o=.call
 	$(CLANG) $(STATIC_FLAGS) -flto -Oz -Wno-override-module -c -x ir $(@:.o=.calls.ll) -o $@
 # lld would name a dynamic linker in a static program as long as the compiler driver speaks of one. Blocks stay in
 # the order of the source: reordered for speed, they need more jumps. What is better for one machine is in its file.
-LINK_FLAGS := -Wl,--no-dynamic-linker -Wl,--gc-sections,--icf=all,--build-id=none \
+LINK_FLAGS := -Wl,--no-dynamic-linker,--wrap=__get_resolv_conf -Wl,--gc-sections,--icf=all,--build-id=none \
 	-Wl,--lto-O2 -Wl,-mllvm,-enable-machine-outliner=always \
 	-Wl,-mllvm,-disable-block-placement,-mllvm,-tail-merge-size=2 $(MACHINE_LINK_FLAGS)
 
@@ -100,7 +100,7 @@ $(OBJ)/agent.o: $(AGENT_SOURCES) $(OBJ)/KTRxerLite.o $(OBJ)/calls.sed
 # The C library: machine code for any linker, in which only what ktrxer.h declares has a name. Sections stay apart, so
 # that --gc-sections leaves the rest out of a program.
 LIBRARY_FLAGS := $(or $(STATIC_FLAGS),-fPIC)
-LIBRARY_C_OBJECTS := $(patsubst $(OBJ)/%,$(OBJ)/library/%,$(filter-out $(OBJ)/start.o,$(C_OBJECTS)))
+LIBRARY_C_OBJECTS := $(patsubst $(OBJ)/%,$(OBJ)/library/%,$(filter-out $(OBJ)/start.o $(OBJ)/resolv_conf.o,$(C_OBJECTS)))
 LIBRARY_NAMES = sed -n 's/^[a-z].*\(ktrxer_[a-z_]*\)(.*/\1/p' Sources/CKTRxer/include/ktrxer.h
 
 $(OUT)/libktrxer.a: $(OBJ)/KTRxerLite.o $(LIBRARY_C_OBJECTS) $(OUT)/ktrxer.h

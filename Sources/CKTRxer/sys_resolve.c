@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sys_resolve.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -8,6 +9,7 @@
 #include <poll.h>
 #include <resolv.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -20,6 +22,52 @@ _Static_assert(sizeof(struct ktrxer_resolve_answer) == 2 + 17 * KTRXER_RESOLVE_M
 
 /* Where the child keeps its end of the pipe; 0 to 2 lead to /dev/null. */
 enum { CHILD_PIPE = 3 };
+
+static char own_servers[KTRXER_RESOLVE_SERVERS_BYTES];
+
+/* Both: room for all of them, and no more of them than the C library asks. */
+enum { SERVERS = 3 };
+
+int32_t ktrxer_resolve_check(const void *servers, uint32_t length)
+{
+	char text[KTRXER_RESOLVE_SERVERS_BYTES] = "", *rest = text;
+	struct in6_addr address;
+	int count = 0;
+
+	if (length >= sizeof(text))
+		return -EINVAL;
+	memcpy(text, servers, length);
+	for (const char *word; (word = ktrxer_resolve_next(&rest)); count++)
+		if (inet_pton(strchr(word, ':') ? AF_INET6 : AF_INET, word, &address) != 1)
+			return -EINVAL;
+	return count && count <= SERVERS ? 0 : -EINVAL;
+}
+
+void ktrxer_resolve_servers(const void *servers, uint32_t length)
+{
+	memset(own_servers, 0, sizeof(own_servers));
+	if (!ktrxer_resolve_check(servers, length))
+		memcpy(own_servers, servers, length);
+}
+
+void ktrxer_resolve_own_servers(char out[KTRXER_RESOLVE_SERVERS_BYTES])
+{
+	const char *servers = own_servers[0] ? own_servers : getenv("KTRXER_RESOLVER");
+
+	if (!servers || strlen(servers) >= KTRXER_RESOLVE_SERVERS_BYTES)
+		servers = "";
+	strcpy(out, servers);
+}
+
+char *ktrxer_resolve_next(char **rest)
+{
+	char *word = *rest + strspn(*rest, " ");
+
+	*rest = word + strcspn(word, " ");
+	if (**rest)
+		*(*rest)++ = 0;
+	return *word ? word : NULL;
+}
 
 static void add_address(struct ktrxer_resolve_answer *answer, const struct addrinfo *entry)
 {
@@ -53,7 +101,7 @@ static int look_up(const char *name, int family, struct addrinfo **list)
 }
 
 /* One after the other, for so long each: the C library has waited its own time before. */
-enum { SERVERS = 3, PATIENCE = 700 };
+enum { PATIENCE = 700 };
 
 /* A socket connected to a name server, given as text; the question has been sent. */
 static int ask_server(const char *server, const uint8_t *question, int length)
@@ -83,7 +131,7 @@ static int answers(const char *server, const uint8_t *question, int length)
 }
 
 /* The next name server of /etc/resolv.conf; NULL at its end. */
-static const char *next_server(char **rest)
+static char *next_server(char **rest)
 {
 	static const char key[] = { 'n', 'a', 'm', 'e', 's', 'e', 'r', 'v', 'e', 'r' };
 
@@ -105,27 +153,59 @@ static const char *next_server(char **rest)
 	return NULL;
 }
 
+/* The servers in force: those that were set, or those of /etc/resolv.conf. */
+struct server_list {
+	char *(*next)(char **rest);
+	char *rest;
+	char text[2048];
+};
+
+static void open_list(struct server_list *list)
+{
+	int file;
+
+	memset(list->text, 0, sizeof(list->text));
+	list->rest = list->text;
+	list->next = ktrxer_resolve_next;
+	ktrxer_resolve_own_servers(list->text);
+	if (list->text[0])
+		return;
+	list->next = next_server;
+	file = open("/etc/resolv.conf", O_RDONLY);
+	/* What a longer file has beyond stays unread, and the rest of the text is zero. */
+	if (file >= 0 && read(file, list->text, sizeof(list->text) - 1) < 0)
+		list->text[0] = 0;
+	close(file);
+}
+
 /* Why no name server helped: some C libraries take a failing one and a silent one for the same. */
 static uint8_t server_status(const char *name)
 {
 	uint8_t question[300];
-	char text[2048] = "", *rest = text;
 	int length = res_mkquery(0, name, 1, 1, NULL, 0, NULL, question, sizeof(question));
-	int file = open("/etc/resolv.conf", O_RDONLY);
+	struct server_list list;
 	int found = 0;
 
 	if (length < 0)
 		return KTRXER_RESOLVE_NOT_FOUND;
-	/* What a longer file has beyond stays unread, and the rest of `text` is zero. */
-	if (file >= 0 && read(file, text, sizeof(text) - 1) < 0)
-		text[0] = 0;
-	for (const char *server; found < SERVERS && (server = next_server(&rest)); found++)
+	open_list(&list);
+	for (const char *server; found < SERVERS && (server = list.next(&list.rest)); found++)
 		if (answers(server, question, length))
 			return KTRXER_RESOLVE_FAILED;
 	if (found)
 		return KTRXER_RESOLVE_SILENT;
 	/* Where C libraries look without it. */
 	return answers("127.0.0.1", question, length) ? KTRXER_RESOLVE_FAILED : KTRXER_RESOLVE_NO_SERVER;
+}
+
+const char *ktrxer_resolve_first(void)
+{
+	static struct server_list list;
+	const char *server;
+
+	open_list(&list);
+	server = list.next(&list.rest);
+	return server ? server : "";
 }
 
 static uint8_t failure_status(const char *name, int error)

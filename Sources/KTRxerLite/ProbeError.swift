@@ -152,9 +152,9 @@ extension ProbeError {
         case .nameServiceFailed:
             text.append(text: "the name server failed to look the name up; try again later or another server")
         case .nameServersSilent:
-            text.append(text: "no name server answers; check the network, and the servers in /etc/resolv.conf")
+            text.append(text: "no name server answers; check the network, option resolver or /etc/resolv.conf")
         case .noNameServer:
-            text.append(text: "no name server is known; add a nameserver line to /etc/resolv.conf, or give an address")
+            text.append(text: "no name server is known; set option resolver or /etc/resolv.conf, or give an address")
         case .wrongFamily: text.append(text: "the target has no address of the family asked for")
         case .tooLarge(let size, let mtu):
             text.append(text: "a packet of ")

@@ -107,8 +107,10 @@ import Testing
                 case .maxPPS: "\(settings.maxPPS)"
                 case .parallel: "\(settings.parallel)"
                 case .state: string(settings.state)
+                // Empty, which stands for a file's content.
+                case .resolver: string(settings.resolver) + "those of `/etc/resolv.conf`"
                 }
-            #expect(row[1] == "`\(value)`", "\(option.name)")
+            #expect(row[1] == (option == .resolver ? value : "`\(value)`"), "\(option.name)")
         }
     }
 

@@ -52,6 +52,7 @@ func errors(inJob lines: String) -> [String] {
                     option max_pps 500
                     option parallel 8
                     option state /etc/ktrxer.state
+                    option resolver "192.0.2.53 2001:db8::53"
 
                 config job 'gateway'
                     option kind 'ping'
@@ -94,11 +95,12 @@ func errors(inJob lines: String) -> [String] {
         #expect(file.settings.maxPPS == 500)
         #expect(file.settings.parallel == 8)
         #expect(string(file.settings.state) == "/etc/ktrxer.state")
+        #expect(string(file.settings.resolver) == "192.0.2.53 2001:db8::53")
         try #require(file.jobs.count == 3)
 
         let ping = file.jobs[0]
         #expect(string(ping.name) == "gateway")
-        #expect(ping.line == 10)
+        #expect(ping.line == 11)
         #expect(ping.enabled)
         #expect(ping.targets.map(string) == ["192.0.2.1", "gw.example.net"])
         #expect(
@@ -141,6 +143,7 @@ func errors(inJob lines: String) -> [String] {
         #expect(file.settings.maxPPS == 200)
         #expect(file.settings.parallel == 4)
         #expect(string(file.settings.state) == "/tmp/ktrxer/state")
+        #expect(file.settings.resolver.isEmpty)
         #expect(file.jobs[0].options.gap == 1_000_000_000)
         #expect(file.jobs[0].enabled)
     }

@@ -158,6 +158,10 @@ private func measured(_ line: String, at location: SourceLocation = #_sourceLoca
         ("trace h --first_hop 0", "'--first-hop' is '0', expected a whole number from 1 to 255"),
         ("ping h -p 53", "icmp has no ports; set protocol to udp or tcp, or remove the port"),
         ("trace h -f 9 -m 3", "first_hop is above max_hops; lower it or raise max_hops"),
+        (
+            "ping h --resolver one.example",
+            "'--resolver' is 'one.example', expected the addresses of one to three name servers"
+        ),
         ("ping h --max-pps 0", "'--max-pps' is '0', expected a whole number from 1 to 10000"),
         ("ping h --pcap=", "'--pcap' is '', expected a path"),
         (
@@ -227,8 +231,8 @@ private func measured(_ line: String, at location: SourceLocation = #_sourceLoca
         }
         #expect(MeasurementOption.number == CommandOption.json.rawValue)
         for (option, name) in [
-            (CommandOption.json, "json"), (.maxPPS, "max-pps"), (.pcap, "pcap"), (.help, "help"), (.file, "file"),
-            (.once, "once"), (.due, "due"),
+            (CommandOption.json, "json"), (.maxPPS, "max-pps"), (.resolver, "resolver"), (.pcap, "pcap"),
+            (.help, "help"), (.file, "file"), (.once, "once"), (.due, "due"),
         ] {
             #expect(string(ByteText(OptionSyntax.name(Int(option.rawValue)))) == name)
         }

@@ -107,3 +107,63 @@ def test_why_a_name_does_not_resolve(virtual, configuration, name, error):
     (record,) = records(seen.out)
     assert (record.error, record.address) == (error, None), seen
     assert seen.err.strip() == "69", seen
+
+
+def without_resolv_conf(virtual, command: str):
+    return virtual.run(f"mv /tmp/resolv.conf /tmp/resolv.before; {command}; echo $? >&2; mv /tmp/resolv.before /tmp/resolv.conf").check()
+
+
+@pytest.mark.parametrize(
+    "before, options",
+    [
+        ("", "--resolver 192.0.2.80"),
+        ("", "--resolver '192.0.2.53  2001:db8:80::80'"),
+        ("KTRXER_RESOLVER=192.0.2.80", ""),
+        # The option counts, not the variable.
+        ("KTRXER_RESOLVER=192.0.2.53", "--resolver 192.0.2.80"),
+    ],
+)
+def test_name_server_that_is_given(virtual, before, options):
+    seen = without_resolv_conf(virtual, f"{before} ktrxer-agent ping -4 -c 1 --json {options} dual.example")
+    (record,) = records(seen.out)
+    assert (record.reached, record.address) == (True, SERVER4), seen
+    assert seen.err.strip() == "0", seen
+
+
+@pytest.mark.parametrize(
+    "server, name, error",
+    [
+        ("192.0.2.80", "nosuch.example", "name_not_found"),
+        ("192.0.2.80", "fail.example", "name_service_failed"),
+        ("192.0.2.53", "some.example", "name_servers_silent"),
+    ],
+)
+def test_why_a_given_name_server_does_not_help(virtual, server, name, error):
+    seen = without_resolv_conf(virtual, f"ktrxer-agent ping -c 1 --json --resolver {server} {name}")
+    (record,) = records(seen.out)
+    assert (record.error, record.address) == (error, None), seen
+
+
+def test_name_server_of_the_job_file(virtual):
+    job = """
+            config agent
+                option output '-'
+                option resolver '192.0.2.80'
+            config job 'named'
+                option kind 'ping'
+                option family '4'
+                option count '1'
+                list target 'dual.example'
+                option at 'start'
+        """
+    seen = without_resolv_conf(virtual, f"ktrxer-agent run --once -f {virtual.write('resolver.conf', job)}")
+    assert [(record.reached, record.address) for record in records(seen.out)] == [(True, SERVER4)], seen
+    for wrong in "192.0.2.80 dual.example", "1.1.1.1 2.2.2.2 3.3.3.3 4.4.4.4", "fe80::1%lan", " ":
+        changed = virtual.write("wrong.conf", job.replace("192.0.2.80", wrong))
+        seen = virtual.agent(f"check {changed}").check(2)
+        assert ":4: " in seen.err and "the addresses of one to three name servers" in seen.err, seen
+
+
+def test_doctor_names_the_given_name_server(virtual):
+    seen = without_resolv_conf(virtual, "KTRXER_RESOLVER=192.0.2.80 ktrxer-agent doctor --json")
+    assert '"name_server"' in seen.out and "192.0.2.80" in seen.out, seen

@@ -6,7 +6,7 @@
 # The options of a command.
 _ktrxer_agent_options() {
 	local measure="--family -P --protocol -p --port -s --size -Q --tos --df -S --source -I --interface -T --transport
-		-W --timeout -4 -6 -D --json --pcap --max-pps"
+		-W --timeout -4 -6 -D --json --pcap --max-pps --resolver"
 	case $1 in
 	ping | train) echo "$measure -t --ttl -c --count -i --gap" ;;
 	trace) echo "$measure -f --first-hop -m --max-hops -q --probes -r --rate" ;;
@@ -31,7 +31,7 @@ _ktrxer_agent_values() {
 	*/-I | */--interface) mapfile -t COMPREPLY < <(compgen -W "$(ls /sys/class/net 2>/dev/null)" -- "$word") ;;
 	# Numbers, durations and addresses are the person's to know.
 	*/-[psQSWtcifmqr] | */--port | */--size | */--tos | */--source | */--timeout | */--ttl | */--count | */--gap) ;;
-	*/--first-hop | */--max-hops | */--probes | */--rate | */--max-pps) ;;
+	*/--first-hop | */--max-hops | */--probes | */--rate | */--max-pps | */--resolver) ;;
 	*) return 1 ;;
 	esac
 }

@@ -10,6 +10,7 @@ final class AdHoc: SessionObserver {
     init(_ command: AdHocOptions) { self.command = command }
 
     func run() -> ExitStatus {
+        AgentSettings.setNameServers(command.resolver)
         let signals = ktrxer_signal_open()
         guard signals >= 0 else {
             Console.message("cannot receive signals; is /proc/sys/fs/file-max exhausted?")

@@ -93,6 +93,7 @@ enum Help {
                       --json          records (docs/results.md) instead of text
                       --pcap FILE     write the frames sent and captured as pcapng
                       --max-pps N     never more packets than this in any second (200)
+                      --resolver IP   name servers, in place of /etc/resolv.conf's
 
                 """)
     }

@@ -31,6 +31,8 @@ final class AdHocOptions {
     var pcap: ByteText = []
     /// Ceiling, packets a second.
     var maxPPS = 200
+    /// As `AgentSettings.resolver`.
+    var resolver = ByteText()
 
     init(_ kind: MeasurementKind) { options = MeasurementOptions(kind: kind) }
 }

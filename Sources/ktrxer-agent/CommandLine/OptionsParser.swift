@@ -172,6 +172,11 @@ final class OptionsParser {
                 let number = NumberText.parse(value), number >= low, number <= high
             else { throw Self.badValue(value, code, AgentOption.maxPPS.form) }
             adHoc.maxPPS = Int(truncatingIfNeeded: number)
+        case .resolver:
+            guard AgentSettings.areNameServers(value) else {
+                throw Self.badValue(value, code, AgentOption.resolver.form)
+            }
+            adHoc.resolver = value
         case .pcap, .file:
             if value.isEmpty { throw Self.badValue(value, code, .text("a path")) }
             if number == CommandOption.pcap.rawValue { pcap = value } else { file = value }

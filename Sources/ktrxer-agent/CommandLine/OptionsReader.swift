@@ -7,7 +7,7 @@ import KTRxerLite
 /// Long options, by their number in `OptionSyntax.names`. Those before are the measurement's, by raw value.
 enum CommandOption: UInt8 {
     case json = 17
-    case maxPPS, pcap, help, file, once, due
+    case maxPPS, resolver, pcap, help, file, once, due
     /// Of the doctor, beside which only `help` stands.
     case doctorJSON
 }
@@ -19,16 +19,16 @@ struct OptionSyntax {
     let first: Int
     let count: Int
 
-    static let measure = OptionSyntax(letters: "46P:p:s:Q:DS:I:T:W:t:c:i:f:m:q:r:h", first: 0, count: 21)
-    static let run = OptionSyntax(letters: "f:h", first: 19, count: 5)
-    static let check = OptionSyntax(letters: "f:h", first: 20, count: 2)
-    static let doctor = OptionSyntax(letters: "h", first: 24, count: 2)
+    static let measure = OptionSyntax(letters: "46P:p:s:Q:DS:I:T:W:t:c:i:f:m:q:r:h", first: 0, count: 22)
+    static let run = OptionSyntax(letters: "f:h", first: 20, count: 5)
+    static let check = OptionSyntax(letters: "f:h", first: 21, count: 2)
+    static let doctor = OptionSyntax(letters: "h", first: 25, count: 2)
 
     /// All long options, `:` after those with a value. The measurement's are those of OptionTable.swift, in its
     /// order, with `-` for `_`.
     static let names: StaticString = """
         family:\0protocol:\0port:\0size:\0tos:\0df:\0source:\0interface:\0transport:\0timeout:\0ttl:\0count:\0gap:\0\
-        first-hop:\0max-hops:\0probes:\0rate:\0json\0max-pps:\0pcap:\0help\0file:\0once\0due\0\
+        first-hop:\0max-hops:\0probes:\0rate:\0json\0max-pps:\0resolver:\0pcap:\0help\0file:\0once\0due\0\
         json\0help\0
         """
 

@@ -179,28 +179,11 @@ struct Doctor {
         note(
             "ping_group_range", groups.first == 0x31 && groups.last == 0x30 ? .note : .good, groups,
             advice: "nobody may use the socket transport's ICMP (sysctl net.ipv4.ping_group_range)")
-        let server = Self.nameServer()
+        var server = ByteText()
+        server.append(cString: ktrxer_resolve_first())
         note(
             "name_server", server.isEmpty ? .note : .good, server.isEmpty ? bytes("none") : server,
             advice: "/etc/resolv.conf names none: only addresses can be targets")
-    }
-
-    /// The word after the first "nameserver" at the start of a line.
-    private static func nameServer() -> ByteText {
-        let file = read("/etc/resolv.conf\0", most: 4096)
-        var word = ByteText()
-        var isServer = false
-        for byte in file {
-            guard byte <= 0x20 else {
-                word.append(byte)
-                continue
-            }
-            if isServer && !word.isEmpty { return word }
-            if !word.isEmpty { isServer = word.equals("nameserver") }
-            if byte == 0x0A { isServer = false }
-            word.removeAll()
-        }
-        return isServer ? word : []
     }
 
     // MARK: Interfaces

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a job file says, as values. Reading it is JobFileParser.swift's; running it is the scheduler's and
 // the runner's.
+import CKTRxer
 import KTRxerLite
 
 /// The `config agent` section: what holds for all jobs.
@@ -17,6 +18,9 @@ struct AgentSettings {
     var parallel = 4
     /// Path of the file in which `run --due` remembers what has run.
     var state = AgentSettings.path("/tmp/ktrxer/state")
+    /// Addresses of name servers, one to three with spaces between, to ask in place of those of /etc/resolv.conf;
+    /// empty: those.
+    var resolver = ByteText()
 
     /// Takes the value of one option; false when it is not of its form.
     @inline(never)
@@ -32,6 +36,9 @@ struct AgentSettings {
         case .bytes(let low, let high):
             guard let size = NumberText.parseBytes(value), size >= low, size <= high else { return false }
             maxSize = size
+        case .text where option == .resolver:
+            guard Self.areNameServers(value) else { return false }
+            resolver = value
         default:
             // A file name may have any character but those of lines.
             for byte in value where byte < 0x20 { return false }
@@ -44,6 +51,16 @@ struct AgentSettings {
             }
         }
         return true
+    }
+
+    /// Whether the text is one to three addresses with spaces between.
+    static func areNameServers(_ text: ByteText) -> Bool {
+        text.withUnsafeBytes { ktrxer_resolve_check($0.baseAddress, UInt32($0.count)) == 0 }
+    }
+
+    /// From now on names are looked up at these servers.
+    static func setNameServers(_ text: ByteText) {
+        text.withUnsafeBytes { ktrxer_resolve_servers($0.baseAddress, UInt32($0.count)) }
     }
 
     private static func path(_ text: StaticString) -> ByteText {

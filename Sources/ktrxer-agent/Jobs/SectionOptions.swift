@@ -40,9 +40,9 @@ enum JobOption: UInt8 {
 
 /// Options of `config agent`. Raw values are slots.
 enum AgentOption: UInt8 {
-    case output, maxSize, keep, maxPPS, parallel, state
+    case output, maxSize, keep, maxPPS, parallel, state, resolver
 
-    static let number: UInt8 = 6
+    static let number: UInt8 = 7
 
     var name: StaticString {
         switch self {
@@ -52,6 +52,7 @@ enum AgentOption: UInt8 {
         case .maxPPS: "max_pps"
         case .parallel: "parallel"
         case .state: "state"
+        case .resolver: "resolver"
         }
     }
 
@@ -63,6 +64,7 @@ enum AgentOption: UInt8 {
         case .maxPPS: .integer(from: 1, to: 10_000)
         case .parallel: .integer(from: 1, to: 100)
         case .state: .text("the path of a file")
+        case .resolver: .text("the addresses of one to three name servers")
         }
     }
 }

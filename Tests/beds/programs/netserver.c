@@ -41,8 +41,8 @@ static void echo(int fd)
 	sendmsg(fd, &message, 0);
 }
 
-// Of fail* it says that it failed, of refuse* that it will not tell, of mute* nothing, of others that there is none
-// (RFC 1035, 4.1.1).
+// Of dual* it says that its IPv4 address is 192.0.2.80, and that it has no other; of fail* that it failed, of refuse* that it
+// will not tell, of mute* nothing, of others that there is none (RFC 1035, 4.1).
 static void answer_name(int fd)
 {
 	char packet[512];
@@ -53,6 +53,19 @@ static void answer_name(int fd)
 	if (length < 17 || memcmp(packet + 13, "mute", 4) == 0)
 		return;
 	packet[2] = (char)0x81;
+	if (memcmp(packet + 13, "dual", 4) == 0) {
+		// A compressed name, type A, class IN, an hour, four bytes.
+		static const char address[] = { '\xc0', 12, 0, 1, 0, 1, 0, 0, 14, 16, 0, 4, '\xc0', 0, 2, 80 };
+
+		packet[3] = 0;
+		if (packet[length - 3] == 1 && length + sizeof(address) <= sizeof(packet)) {
+			memcpy(packet + length, address, sizeof(address));
+			length += sizeof(address);
+			packet[7] = 1;
+		}
+		sendto(fd, packet, (size_t)length, 0, (struct sockaddr *)&from, from_length);
+		return;
+	}
 	packet[3] = memcmp(packet + 13, "fail", 4) == 0 ? 2 : memcmp(packet + 13, "refu", 4) == 0 ? 5 : 3;
 	sendto(fd, packet, (size_t)length, 0, (struct sockaddr *)&from, from_length);
 }
