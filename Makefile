@@ -5,6 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 TARGET ?= x86_64
+ABI ?= arm64-v8a
 
 .PHONY: help
 help: ## list these commands
@@ -82,9 +83,17 @@ test-hour: ## an hour of jobs on the emulated router in virtual time (or KTRXER_
 	@Tests/devices/run.sh hour.py -s
 
 .PHONY: test-packaging
-test-packaging: ## tests of the packages for routers: their format, and life with them on the emulated router
+test-packaging: ## tests of the packages for routers and of the bundle for phones: their form, and life with them on emulated ones
 	@$(MAKE) --no-print-directory --silent build TARGET=mips_24kc
 	@Tests/packaging/run.sh
+	@Tests/android/run.sh
+
+ANDROID_TARGET = $(or $(patsubst arm64-v8a,aarch64,$(filter arm64-v8a,$(ABI))),$(patsubst armeabi-v7a,armv7,$(filter armeabi-v7a,$(ABI))))
+.PHONY: android
+android: ## a phone's bundle, dist/ktrxer-VERSION-android-ABI.zip (ABI: arm64-v8a, the default, or armeabi-v7a)
+	@$(if $(ANDROID_TARGET),,echo "no ABI $(ABI); there are: arm64-v8a armeabi-v7a" >&2; exit 64)
+	@$(MAKE) --no-print-directory --silent build TARGET=$(ANDROID_TARGET)
+	@android-ndk/bundle.py $(ABI) build/$(ANDROID_TARGET) "dist/ktrxer-$$(sed -n 's/^let version: StaticString = "\(.*\)"/\1/p' Sources/ktrxer-agent/Version.swift)-android-$(ABI).zip"
 
 .PHONY: module
 module: ## the kernel module for this machine's kernel (KDIR); kmod/Makefile has more

@@ -168,15 +168,15 @@ def _machine(kernel, initramfs, cards, memory, append, processors=1):
 
 class QemuGuest(Guest):
     """A running guest. `modules` are loaded with their dependencies before the first script; `append` goes to the kernel's
-    command line. Its processors run at the same time, each in a thread of the host."""
+    command line, `options` to qemu's. Its processors run at the same time, each in a thread of the host."""
 
-    def __init__(self, root, kernel, cards=("e1000", "e1000"), modules=(), memory="256M", processors=1, append=""):
+    def __init__(self, root, kernel, cards=("e1000", "e1000"), modules=(), memory="256M", processors=1, append="", options=()):
         super().__init__()
         initramfs = self.folder.with_suffix(".cpio")
         try:
             make_initramfs(root, kernel, [*kernel.machine.modules, *SHARED_FOLDER_MODULES, *modules], initramfs)
             command = _machine(kernel, initramfs, cards, memory, f"BED=9p BED_WAIT=1 {append}", processors)
-            command += ["-virtfs", f"local,path={self.folder},mount_tag=bed,security_model=none"]
+            command += ["-virtfs", f"local,path={self.folder},mount_tag=bed,security_model=none", *options]
             self.start(command)
             self.run("true", timeout=120).check()
         except BaseException:

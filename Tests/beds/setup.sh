@@ -17,7 +17,7 @@ cache=${KTRXER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ktrxer}
 what=${1:-all}
 
 build_packages="gcc binutils libc6-dev make musl-tools linux-libc-dev patch iproute2 ethtool"
-test_packages="python3-venv cron dkms strace systemd tcpdump tshark fping mtr-tiny scamper mandoc shellcheck busybox-static wireguard-tools \
+test_packages="python3-venv cron dkms strace systemd tcpdump tshark fping mtr-tiny scamper mandoc shellcheck adb unzip busybox-static wireguard-tools \
 	linux-source-6.1 flex bison bc xz-utils kmod cpio pahole sparse qemu-system-x86 qemu-system-mips qemu-system-arm \
 	libc6-dev-mips-cross libc6-dev-mipsel-cross libc6-dev-arm64-cross libc6-dev-armhf-cross"
 target_packages="qemu-user-static $(sed -n 's/^PACKAGES := //p' "$here"/../../toolchains/*.mk | tr '\n' ' ')"
@@ -102,6 +102,10 @@ for device in $devices; do
 		"$here/busybox.sh" build "$cache" $device
 	fi
 done
+if [ ! -e "$("$here/adbd.sh" path "$cache")/usr/sbin/adbd" ]; then
+	say "bringing Android's adbd for an emulated phone"
+	"$here/adbd.sh" build "$cache"
+fi
 for kernel in $kernels; do
 	"$here/../kernel/kernels.sh" fetch $kernel
 done

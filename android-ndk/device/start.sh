@@ -1,0 +1,29 @@
+#!/system/bin/sh
+# SPDX-License-Identifier: MIT
+# Starts the jobs of ktrxer.conf in the background, with the module where it fits and one may load it. Returns after a second.
+cd "${0%/*}/.." || exit 1
+umask 022
+if [ -s agent.pid ] && grep -q ktrxer "/proc/$(cat agent.pid)/cmdline" 2> /dev/null; then
+	echo "start.sh: runs already, as process $(cat agent.pid); to start anew: bundle/stop.sh"
+	exit 0
+fi
+bundle/ktrxer-agent check ktrxer.conf || exit 2
+module=bundle/modules/$(uname -r)/ktrxer.ko
+if [ "$(id -u)" = 0 ] && [ ! -e /dev/ktx ] && [ -e "$module" ]; then
+	insmod "$module" || echo "start.sh: the module does not load; bundle/preflight.sh says why" >&2
+fi
+mkdir -p results
+KTRXER_RESOLVER=${KTRXER_RESOLVER:-$(cat resolver 2> /dev/null)}
+export KTRXER_RESOLVER
+# A session of its own: it goes on when adb's shell ends.
+setsid=$(command -v setsid) || setsid=
+$setsid bundle/ktrxer-agent run -f ktrxer.conf < /dev/null > agent.log 2>&1 &
+echo $! > agent.pid
+# What it cannot do at all it says at once.
+sleep 1
+if ! grep -q ktrxer "/proc/$(cat agent.pid)/cmdline" 2> /dev/null; then
+	rm -f agent.pid
+	echo "start.sh: it ended at once: $(tail -n 1 agent.log)" >&2
+	exit 1
+fi
+echo "start.sh: runs as process $(cat agent.pid); what it says is in agent.log, records in results/"
