@@ -37,7 +37,7 @@ let package = Package(
                 .headerSearchPath("../../Sources/CKTRxer"), .unsafeFlags(["-Wall", "-Wextra", "-Werror"]),
             ]),
         .testTarget(
-            name: "AgentTests", dependencies: ["ktrxer-agent", "KTRxerLite", "CKTRxer"],
+            name: "AgentTests", dependencies: ["ktrxer-agent", "KTRxerLite", "CKTRxer", "CDevice"],
             swiftSettings: swiftSettings),
     ]
 )

@@ -2,6 +2,7 @@
 #include "sys_inspect.h"
 
 #include "sys_clock.h"
+#include "sys_device.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -13,7 +14,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,17 +28,6 @@ int32_t ktrxer_capabilities(void)
 	       (sets[0].effective & 1u << CAP_NET_RAW ? KTRXER_CAPABILITY_NET_RAW : 0);
 }
 
-void ktrxer_kernel_name(struct ktrxer_kernel_name *out)
-{
-	struct utsname name;
-
-	memset(out, 0, sizeof(*out));
-	if (uname(&name) < 0)
-		return;
-	strncpy(out->release, name.release, sizeof(out->release) - 1);
-	strncpy(out->machine, name.machine, sizeof(out->machine) - 1);
-}
-
 int64_t ktrxer_timer_resolution(void)
 {
 	struct timespec resolution;
@@ -47,12 +36,60 @@ int64_t ktrxer_timer_resolution(void)
 	return (int64_t)resolution.tv_sec * 1000000000 + resolution.tv_nsec;
 }
 
-int64_t ktrxer_sleep_lateness(int64_t until)
-{
-	struct timespec instant = { .tv_sec = (time_t)(until / 1000000000), .tv_nsec = until % 1000000000 };
+enum { WAKES = 50, WAKE_GAP = 1000000 };
 
-	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &instant, NULL);
-	return ktrxer_clock_monotonic() - until;
+int64_t ktrxer_wake_lateness(int64_t *worst)
+{
+	int64_t late[WAKES];
+
+	for (int count = 0; count < WAKES; count++) {
+		int64_t until = ktrxer_clock_monotonic() + WAKE_GAP, found;
+		struct timespec instant = { .tv_sec = (time_t)(until / 1000000000), .tv_nsec = until % 1000000000 };
+		int place = count;
+
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &instant, NULL);
+		found = ktrxer_clock_monotonic() - until;
+		/* In order, the least first. */
+		for (; place > 0 && late[place - 1] > found; place--)
+			late[place] = late[place - 1];
+		late[place] = found;
+	}
+	*worst = late[WAKES - 1];
+	return late[WAKES / 2];
+}
+
+int64_t ktrxer_longest_interruption(int64_t watch)
+{
+	int64_t last = ktrxer_clock_monotonic(), longest = 0;
+
+	for (int64_t end = last + watch; last < end;) {
+		int64_t now = ktrxer_clock_monotonic();
+
+		if (now - last > longest)
+			longest = now - last;
+		last = now;
+	}
+	return longest;
+}
+
+int64_t ktrxer_timer_lead(int32_t interface)
+{
+	struct ktrxer_sender_setup setup = {
+		.interface_index = (uint32_t)interface, .submission_entries = 2, .completion_entries = 2, .frame_bytes = 1,
+		.queue = KTRXER_QUEUE_ANY,
+	};
+	struct ktrxer_sender sender;
+	struct ktrxer_device_info info;
+	int32_t result, device = ktrxer_sender_device();
+
+	if (device < 0)
+		return device;
+	result = ktrxer_sender_bind(&sender, device, &setup);
+	if (result < 0)
+		return result;
+	result = ktrxer_device_info(sender.descriptor, &info);
+	ktrxer_sender_close(&sender);
+	return result < 0 ? result : (int64_t)info.timer_lead_ns;
 }
 
 static int ask(int fd, struct ifreq *request, void *question)

@@ -25,7 +25,7 @@ import KTRxerLite
             return Console.output(text) ? .ok : .ioError
         case .help(let topic): return Console.output(Help.text(topic)) ? .ok : .ioError
         case .check(let file): return JobFileCommand.check(file)
-        case .doctor(let json): return Doctor.run(json: json)
+        case .doctor(let json, let moduleFile): return Doctor.run(json: json, moduleFile: moduleFile)
         case .measure(let adHoc): return AdHoc(adHoc).run()
         case .run(let options):
             switch options.mode {

@@ -27,12 +27,26 @@ class Device:
     memory: str
 
     @property
+    def other(self):
+        """A kernel whose module is wrong here: of the other byte order where such a one is here, else of another machine or version."""
+        wishes = {
+            "router": ("mipsel-6.1", "6.1"), "router-le": ("mips-6.1",), "phone": ("mips-6.1",), "phone-32": ("arm64-6.1",),
+            "pc": ("6.12",),
+        }[self.name]
+        return next(name for name in wishes if name in debian_kernels(architecture_of(name)))
+
+    @property
     def built(self):
         return ROOT / "build" / self.target
 
     @property
     def architecture(self):
-        return self.kernel.rpartition("-")[0] or "amd64"
+        return architecture_of(self.kernel)
+
+
+def architecture_of(kernel):
+    """Of a kernel by its name."""
+    return kernel.rpartition("-")[0] or "amd64"
 
 
 DEVICES = {
@@ -102,6 +116,9 @@ def _jobs(transport):
 STEPS = {
     "network": NETWORK,
     "without": "ktrxer-agent doctor; ktrxer-agent ping -T kernel -c 1 192.0.2.80",
+    "modules": "for each in other random ktrxer; do ktrxer-agent doctor /$each.ko | grep -A 1 'module file'; done; "
+    "d=/lib/modules/$(uname -r)/extra; mkdir -p $d; for each in other ktrxer; do "
+    "cp /$each.ko $d/ktrxer.ko; ktrxer-agent doctor | grep -A 1 ' module '; done; rm -r $d",
     "load": "insmod /ktrxer.ko && ls -l /dev/ktx /dev/krx",
     "doctor": "ktrxer-agent doctor",
     "kernel": _jobs("kernel"),
@@ -151,6 +168,8 @@ def started(device, folder, scripts, **options):
         ("/ktrxer.ko", kbed.built_module(kbed.KMOD, device.kernel)), ("/first-run.conf", ROOT / "examples" / "first-run.conf"),
         *((f"/bin/{name}-example", device.built / "examples" / name) for name in ("ping", "pair")),
     ]
+    # For the doctor: a module of another kernel, and one of nothing.
+    files += [("/other.ko", kbed.built_module(kbed.KMOD, device.other)), ("/random.ko", bytes(range(256)) * 9)]
     if device.architecture.startswith("mips"):
         files.append(("/resting.ko", kbed.built_module(RESTING, device.kernel)))
     return exact_run(

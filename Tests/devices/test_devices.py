@@ -39,6 +39,29 @@ def test_doctor(ran):
     assert "The kernel transport works." in ran.results["doctor"].check().out, ran.results["doctor"]
 
 
+#: What a module is called that is for a kernel of an architecture.
+MODULES = {
+    "mips": "mips, 32-bit, big-endian", "mipsel": "mips, 32-bit, little-endian", "armhf": "arm, 32-bit, little-endian",
+    "arm64": "aarch64, 64-bit, little-endian", "amd64": "x86_64, 64-bit, little-endian",
+}
+
+
+def test_doctor_on_modules(device, ran):
+    """Of a module of another byte order or version it says which that is, and what to install; given, and installed but not loaded."""
+    lines = ran.results["modules"].check().out.splitlines()
+    release = devices.debian_kernels(device.architecture)[device.kernel].release
+    other = devices.architecture_of(device.other)
+    wrong = "for Linux {}, {}; this is Linux {}, {}".format(
+        devices.debian_kernels(other)[device.other].release, MODULES[other], release,
+        MODULES[device.architecture].replace("arm,", "armv7l,"))
+    install = "    install the kernel module, built for this kernel"
+    assert lines[:2] == [f"! {'module file':26}{wrong}", install], lines
+    assert lines[2:4] == [f"! {'module file':26}no kernel module, or a compressed one", install], lines
+    assert lines[4:6] == [f"  {'module file':26}for this kernel", f"! {'module':26}not installed"], lines
+    assert lines[6:8] == [f"! {'module':26}{wrong}", install], lines
+    assert lines[8:] == [f"! {'module':26}not loaded", "    load it: modprobe ktrxer"], lines
+
+
 @pytest.mark.parametrize("transport", ["kernel", "packet"])
 def test_job_file(ran, transport):
     """Ping, trace and train, IPv4 and IPv6: all answered, along the path that there is."""

@@ -101,7 +101,7 @@ def test_files(tmp_path):
         (tmp_path / name).touch()
     (tmp_path / "folder").mkdir()
     wanted = sorted(str(tmp_path / name) for name in ("folder", "one job.conf", "other.conf"))
-    for words in (["run", "-f"], ["run", "--once", "--file"], ["check"], ["ping", "--pcap"], ["run", "--pcap", "="]):
+    for words in (["run", "-f"], ["run", "--once", "--file"], ["check"], ["doctor"], ["ping", "--pcap"], ["run", "--pcap", "="]):
         assert sorted(complete(*words, f"{tmp_path}/")) == wanted, words
 
 

@@ -53,7 +53,7 @@ _ktrxer_agent() {
 	case $command/$word in
 	*/-*) mapfile -t COMPREPLY < <(compgen -W "$(_ktrxer_agent_options "$command") -h --help" -- "$word") ;;
 	ping/* | trace/* | train/*) mapfile -t COMPREPLY < <(compgen -A hostname -- "$word") ;;
-	check/*)
+	check/* | doctor/*)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		;;

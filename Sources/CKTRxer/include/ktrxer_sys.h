@@ -20,6 +20,7 @@
 #include "sys_inspect.h"
 #include "sys_interface.h"
 #include "sys_message.h"
+#include "sys_module.h"
 #include "sys_neighbour.h"
 #include "sys_options.h"
 #include "sys_packet.h"

@@ -9,17 +9,15 @@
 enum { KTRXER_CAPABILITY_NET_ADMIN = 1, KTRXER_CAPABILITY_NET_RAW = 2 };
 int32_t ktrxer_capabilities(void);
 
-/* Release of the running kernel and its machine, both ended by a NUL. */
-struct ktrxer_kernel_name {
-	char release[65];
-	char machine[65];
-};
-void ktrxer_kernel_name(struct ktrxer_kernel_name *out);
-
 /* ns: 1 with high-resolution timers, the tick without. */
 int64_t ktrxer_timer_resolution(void);
-/* Sleeps until an instant of CLOCK_MONOTONIC. How late it woke up, ns. */
-int64_t ktrxer_sleep_lateness(int64_t until);
+/* Sleeps 50 times for 1 ms. By how much the sleeps ended late, ns: the median is returned. */
+int64_t ktrxer_wake_lateness(int64_t *worst);
+/* Looks at the clock for `watch` ns without a pause: the longest time between two looks, ns. */
+int64_t ktrxer_longest_interruption(int64_t watch);
+
+/* ns before a launch at which the module's timer fires, of a sender on an interface that sends nothing; or -errno. */
+int64_t ktrxer_timer_lead(int32_t interface);
 
 enum ktrxer_card_flag {
 	KTRXER_CARD_GRO = 1, /* received packets are merged before they are seen */

@@ -54,9 +54,9 @@ enum Help {
         """
 
     private static let doctor: StaticString = """
-        ktrxer-agent doctor [--json]
+        ktrxer-agent doctor [--json] [MODULE.ko]
 
-        Looks at kernel module, permissions, timers, clocks and interfaces; sends nothing.
+        Looks at kernel module, permissions, timers, clocks and interfaces, and at a module file; sends nothing.
         Exit status: 0 the kernel transport works, 1 it does not.
 
         """

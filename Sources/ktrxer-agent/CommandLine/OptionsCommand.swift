@@ -7,7 +7,8 @@ enum Command {
     case run(RunOptions)
     /// Path of the job file.
     case check(file: ByteText)
-    case doctor(json: Bool)
+    /// Path of a kernel module that is looked at, too; empty: none.
+    case doctor(json: Bool, moduleFile: ByteText)
     case version
     case help(HelpTopic)
 }

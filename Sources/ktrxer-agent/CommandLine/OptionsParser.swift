@@ -109,8 +109,8 @@ final class OptionsParser {
 
     private func doctor() throws(UsageError) -> Command {
         if help { return .help(.doctor) }
-        if let operand = operands.first { throw Self.error("doctor takes no words; remove ", quoting: operand) }
-        return .doctor(json: adHoc.json)
+        if operands.count > 1 { throw Self.error("doctor takes one module file; remove ", quoting: operands[1]) }
+        return .doctor(json: adHoc.json, moduleFile: operands.first ?? [])
     }
 
     private func path(_ path: ByteText) -> ByteText {

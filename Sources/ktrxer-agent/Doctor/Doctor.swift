@@ -5,10 +5,12 @@ import KTRxerLite
 
 struct Doctor {
     private var report: DoctorReport
+    private let moduleFile: ByteText
     private var kernelTransport = false
 
-    static func run(json: Bool) -> ExitStatus {
-        var doctor = Doctor(report: DoctorReport(isJSON: json, version: version))
+    /// - Parameter moduleFile: path of a module that is to be looked at, too; empty: none.
+    static func run(json: Bool, moduleFile: ByteText) -> ExitStatus {
+        var doctor = Doctor(report: DoctorReport(isJSON: json, version: version), moduleFile: moduleFile)
         guard Console.output(doctor.examine()) else { return .ioError }
         return doctor.kernelTransport ? .ok : .noAnswer
     }
@@ -23,7 +25,10 @@ struct Doctor {
         return report.end(kernelTransport: kernelTransport)
     }
 
-    init(report: DoctorReport) { self.report = report }
+    init(report: DoctorReport, moduleFile: ByteText = []) {
+        self.report = report
+        self.moduleFile = moduleFile
+    }
 
     @inline(never)
     private mutating func note(
@@ -49,21 +54,30 @@ struct Doctor {
     // MARK: The module
 
     private mutating func lookAtModule() {
-        var kernel = ktrxer_kernel_name()
-        ktrxer_kernel_name(&kernel)
-        let release = withUnsafeBytes(of: kernel.release) { upToNUL($0) }
-        note("kernel", .good, release + [0x20] + withUnsafeBytes(of: kernel.machine) { upToNUL($0) })
+        note("kernel", .good, Self.text(ktrxer_kernel_described()))
+        if !moduleFile.isEmpty {
+            (moduleFile + [0]).withUnsafeBytes {
+                judge("module_file", $0.baseAddress?.assumingMemoryBound(to: CChar.self))
+            }
+        }
         var info = ktrxer_device_info()
         let result = ktrxer_device_info(-1, &info)
         if ktrxer_device_missing(result) != 0 {
-            let isThere = Self.isInstalled(release)
-            note(
-                "module", .bad, bytes(isThere ? "not loaded" : "not installed"),
-                advice: isThere ? "load it: modprobe ktrxer" : "install the kernel module, built for this kernel")
+            judge("module", nil)
         } else if result < 0 && ktrxer_device_mismatch(result) == 0 {
             note("module", .bad, Self.error(result), advice: "run as root or with CAP_NET_RAW")
         } else if result < 0 || info.abi != info.expected_abi {
-            note("module", .bad, bytes("another version"), advice: "install the module that belongs to this program")
+            var text = bytes("another version")
+            // A module that is older or newer by much does not even understand the question.
+            if result >= 0 {
+                text.append(text: ": ")
+                text += withUnsafeBytes(of: info.version) { upToNUL($0) }
+                text.append(text: ", interface ")
+                text.append(decimal: Int64(info.abi))
+                text.append(text: "; this program has ")
+                text.append(decimal: Int64(info.expected_abi))
+            }
+            note("module", .bad, text, advice: "install the module that belongs to this program")
         } else {
             note("module", .good, withUnsafeBytes(of: info.version) { upToNUL($0) })
             note("rate_ceiling", Int64(info.rate_ceiling))
@@ -78,24 +92,14 @@ struct Doctor {
         }
     }
 
-    /// Where the ways of installing put the module for the kernel of that release.
-    private static func isInstalled(_ release: ByteText) -> Bool {
-        // Each ends with a NUL; what is compressed has the ending that the kernel's own modules have.
-        let places: StaticString = """
-            /ktrxer.ko\0/ktrxer.ko.xz\0/extra/ktrxer.ko\0/updates/ktrxer.ko\0/updates/ktrxer.ko.xz\0\
-            /updates/dkms/ktrxer.ko\0/updates/dkms/ktrxer.ko.xz\0
-            """
-        var path = bytes("/lib/modules/") + release
-        let start = path.count
-        for index in 0..<places.utf8CodeUnitCount {
-            path.append(places.utf8Start[index])
-            guard places.utf8Start[index] == 0 else { continue }
-            if path.withUnsafeBytes({ ktrxer_file_exists($0.baseAddress?.assumingMemoryBound(to: CChar.self)) }) == 1 {
-                return true
-            }
-            path.removeLast(path.count - start)
-        }
-        return false
+    /// Which kernel a module file is for; of no path, the installed one, which is not loaded. See `ktrxer_module_judged`.
+    @inline(never)
+    private mutating func judge(_ name: StaticString, _ path: UnsafePointer<CChar>?) {
+        var verdict: Int32 = 0
+        let text = Self.text(ktrxer_module_judged(path, &verdict))
+        note(
+            name, verdict == 0 && path != nil ? .good : .bad, text,
+            advice: verdict == 0 ? "load it: modprobe ktrxer" : "install the kernel module, built for this kernel")
     }
 
     private mutating func lookAtPermissions() {
@@ -111,8 +115,6 @@ struct Doctor {
 
     // MARK: Time
 
-    private static let wakes = 50
-    private static let wakeGap: Int64 = 1_000_000
     private static let watch: Int64 = 20_000_000
 
     private mutating func lookAtTimers() {
@@ -121,50 +123,14 @@ struct Doctor {
             "timer_resolution_ns", resolution, resolution == 1 ? .good : .bad,
             advice: "the kernel has no high-resolution timers: launches come late by as much")
         note("clocksource", .good, Self.line("/sys/devices/system/clocksource/clocksource0/current_clocksource\0"))
-        var lateness = [Int64](repeating: 0, count: Self.wakes)
-        for index in 0..<Self.wakes {
-            // In order, the least first.
-            let late = ktrxer_sleep_lateness(ktrxer_clock_monotonic() + Self.wakeGap)
-            var place = index
-            while place > 0 && lateness[place - 1] > late {
-                lateness[place] = lateness[place - 1]
-                place -= 1
-            }
-            lateness[place] = late
-        }
-        note("wake_late_median_ns", lateness[Self.wakes / 2])
-        note("wake_late_worst_ns", lateness[Self.wakes - 1])
+        var worst: Int64 = 0
+        note("wake_late_median_ns", ktrxer_wake_lateness(&worst))
+        note("wake_late_worst_ns", worst)
         // What keeps a program from running while it does not sleep: interrupts, other programs.
-        var last = ktrxer_clock_monotonic()
-        let end = last + Self.watch
-        var longest: Int64 = 0
-        while last < end {
-            let now = ktrxer_clock_monotonic()
-            longest = max(longest, now - last)
-            last = now
-        }
-        note("interruption_worst_ns", longest)
+        note("interruption_worst_ns", ktrxer_longest_interruption(Self.watch))
         note(
             "clock_synchronised", ktrxer_clock_synchronised() == 1, otherwise: .note,
             advice: "times of day in records may be wrong; round-trip times are not concerned")
-    }
-
-    /// The lead that the module would take on an interface now: of a sender that sends nothing.
-    private static func lead(on interface: Int32) -> Int64? {
-        let device = ktrxer_sender_device()
-        guard device >= 0 else { return nil }
-        var setup = ktrxer_sender_setup()
-        setup.interface_index = UInt32(bitPattern: interface)
-        setup.submission_entries = 2
-        setup.completion_entries = 2
-        setup.frame_bytes = 1
-        setup.queue = UInt32(KTRXER_QUEUE_ANY)
-        var sender = ktrxer_sender()
-        guard ktrxer_sender_bind(&sender, device, &setup) >= 0 else { return nil }
-        var info = ktrxer_device_info()
-        let result = ktrxer_device_info(sender.descriptor, &info)
-        ktrxer_sender_close(&sender)
-        return result >= 0 ? Int64(info.timer_lead_ns) : nil
     }
 
     // MARK: The system
@@ -219,7 +185,8 @@ struct Doctor {
             advice: "only the socket transport can use it")
         note("mtu", Int64(interface.mtu))
         note("carrier", interface.isRunning, otherwise: .note, advice: "nothing can leave by it now")
-        if kernelTransport, let lead = Self.lead(on: interface.index) { note("timer_lead_ns", lead) }
+        let lead = kernelTransport ? ktrxer_timer_lead(interface.index) : -1
+        if lead >= 0 { note("timer_lead_ns", lead) }
         // By bit of enum ktrxer_card_flag.
         let names: InlineArray<8, StaticString> = [
             "gro", "lro", "gso", "tso", "stamps_sent", "hardware_stamps_sent", "hardware_stamps_received",
@@ -235,9 +202,12 @@ struct Doctor {
 
     // MARK: Reading
 
-    private static func error(_ result: Int32) -> ByteText {
+    private static func error(_ result: Int32) -> ByteText { text(ktrxer_error_text(-result)) }
+
+    @inline(never)
+    private static func text(_ cString: UnsafePointer<CChar>) -> ByteText {
         var text = ByteText()
-        text.append(cString: ktrxer_error_text(-result))
+        text.append(cString: cString)
         return text
     }
 
