@@ -14,7 +14,6 @@
 #include <linux/sched.h>
 
 /* Enough for locks and checks on most processors, and on any. */
-#define APPROACH_NS 5000
 #define MOST_APPROACH_NS 20000
 /* A timer may be so late before the first launch shows how late it is. */
 #define FIRST_LEAD_NS 50000

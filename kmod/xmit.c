@@ -13,6 +13,7 @@
 #define MOST_LOOKS 4096
 /* The back-off doubles up to 32 times its beginning. */
 #define BACKOFF_DOUBLINGS 5
+#define MOST_APPROACHES_NS NSEC_PER_MSEC
 
 static enum ktx_status obstacle(const struct net_device *dev, const struct netdev_queue *txq)
 {
@@ -103,7 +104,7 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 	enum ktx_status cause;
 	unsigned int count;
 	u64 first_ns;
-	u32 linger;
+	u32 linger = 0;
 
 	/* The lock is this processor's already, further down: an interface that looped a packet back while it sent. */
 	if (unlikely(READ_ONCE(txq->xmit_lock_owner) == smp_processor_id())) {
@@ -119,7 +120,8 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 	reached = first_ns;
 	if (ktx->ready_from)
 		ktx_learn_approach(ktx, first_ns);
-	linger = ktx->next_launch != U64_MAX && ktx_spin_allowed(first_ns) ? ktx->approach_ns : 0;
+	if (ktx->next_launch != U64_MAX && ktx_spin_allowed(first_ns))
+		linger = min_t(u32, ktx->approach_ns, APPROACH_NS);
 	while (cause == KTX_SENT) {
 		const struct ktx_frame *frame = ktx_frame(skb);
 		struct sk_buff *following;
@@ -211,6 +213,7 @@ u64 ktx_send_due(struct ktx *ktx, bool *turn)
 {
 	/* Counted over all queues and frames that came to nothing: however a burst is cut up, others get their turn. */
 	unsigned int left = ktrxer_burst();
+	u64 begun = 0;
 
 	*turn = false;
 	for (;;) {
@@ -222,7 +225,10 @@ u64 ktx_send_due(struct ktx *ktx, bool *turn)
 		if (ktx->retry_at > now)
 			return ktx->retry_at;
 		ktx->retry_at = 0;
-		skb = ktx_peek(ktx, now + ktx->approach_ns);
+		if (!begun)
+			begun = now;
+		/* The last stretch before each of many launches adds up, with softirqs off: only so far. */
+		skb = ktx_peek(ktx, now - begun < MOST_APPROACHES_NS ? now + ktx->approach_ns : now);
 		if (!skb)
 			return ktx->next_launch;
 		if (ktx_frame(skb)->flags & KTX_FRAME_DROP_LATE && ktx_frame(skb)->account.launch &&
