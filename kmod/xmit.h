@@ -29,7 +29,7 @@ void ktx_publish(struct ktx *ktx);
 /* Frames, and holds of a queue's lock in which they were handed over, at most. */
 #define KTX_MOST_HANDED 128U
 #define KTX_MOST_HOLDS 16U
-/* The last stretch before a launch as long as nothing is known of it; also the longest wait for a burst's next frame. */
+/* The last stretch before a launch before anything is known of it, and the longest wait for a burst's next frame. */
 #define APPROACH_NS 5000
 
 struct ktx_handed {
