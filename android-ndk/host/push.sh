@@ -37,6 +37,7 @@ done
 
 command -v adb > /dev/null || fail "no adb on the PATH; install it: apt-get install adb, or Android's platform tools"
 device() { if [ -n "$serial" ]; then adb -s "$serial" "$@"; else adb "$@"; fi; }
+case $servers in *[!0-9A-Fa-f.:\ ]*) fail "-n takes addresses of name servers, with spaces between" ;; esac
 [ -z "$jobs" ] || [ -r "$jobs" ] || fail "cannot read the job file $jobs"
 for module in $modules; do [ -r "$module" ] || fail "cannot read the module $module"; done
 state=$(device get-state 2>&1) || fail "no device: $state; switch USB debugging on, connect it, and allow this computer on its screen"
@@ -67,8 +68,8 @@ say "pushing to $to"
 device shell "umask 022 && rm -rf $to/new && mkdir -p $to/new" < /dev/null || fail "cannot make $to on the device"
 device push "$here/device/." "$to/new/" > /dev/null || fail "the push did not finish; what was on the device is as it was. Try again"
 for module in $modules; do
-	release=$(sed 's/\x0/\n/g' "$module" 2> /dev/null | LC_ALL=C sed -n 's/.*vermagic=\([^ ]*\) .*/\1/p' | head -n 1)
-	[ -n "$release" ] || fail "$module is no kernel module"
+	release=$(tr '\000' '\n' < "$module" | LC_ALL=C sed -n 's/.*vermagic=\([^ ]*\) .*/\1/p' | head -n 1)
+	case $release in '' | .* | *[!A-Za-z0-9._+~-]*) fail "$module is no kernel module" ;; esac
 	device shell "mkdir -p $to/new/modules/$release" < /dev/null
 	device push "$module" "$to/new/modules/$release/ktrxer.ko" > /dev/null || fail "the push of $module did not finish; what was on the device is as it was"
 done
