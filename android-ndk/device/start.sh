@@ -13,6 +13,8 @@ if [ "$(id -u)" = 0 ] && [ ! -e /dev/ktx ] && [ -e "$module" ]; then
 	insmod "$module" || echo "start.sh: the module does not load; bundle/preflight.sh says why" >&2
 fi
 mkdir -p results
+# Root writes no records where another user may: what the shell user measured before becomes root's, links as they are.
+[ "$(id -u)" != 0 ] || [ -L results ] || chown -hR 0:0 results
 KTRXER_RESOLVER=${KTRXER_RESOLVER:-$(cat resolver 2> /dev/null)}
 export KTRXER_RESOLVER
 # A session of its own: it goes on when adb's shell ends.
