@@ -203,9 +203,9 @@ def test_rules_come_back_under_traffic(guest):
         # Only who stands behind the busy file can be missed, and it stands last afterwards: each time another.
         behind = Capture(script, 1 + turn, slots=256, slot_bytes=128)
         answers += [behind.add(rule(1, CAPTURE, protocol=17, destination_port=5000))]
-        script.call("sleep", 10)
+        script.call("sleep", 40)
         answers.append(script.call("ioctls", 0, RULE_DELETE, 1, RULE_ADD, bytes(returning).hex()))
-        script.call("sleep", 10)
+        script.call("sleep", 40)
         script.ioctl(1 + turn, RULE_FLUSH)
         looks.append((behind, behind.look()))
     senders.wait(script)
