@@ -44,10 +44,13 @@ static void say_kernel(const char *release, const char *machine, int wide, int b
 	say(big ? "big-endian" : "little-endian");
 }
 
-/* Of "x86_64", "aarch64" and the like. A 64-bit kernel runs 32-bit programs, but takes modules of its own kind only. */
+/*
+ * Of "x86_64", "aarch64" and the like, and of what a 64-bit ARM kernel calls itself to 32-bit programs of phones. A 64-bit
+ * kernel runs 32-bit programs, but takes modules of its own kind only.
+ */
 static int wide_kernel(void)
 {
-	return WIDE || kernel.machine[strlen(kernel.machine) - 1] == '4';
+	return WIDE || kernel.machine[strlen(kernel.machine) - 1] == '4' || !strcmp(kernel.machine, "armv8l");
 }
 
 static void say_this_kernel(void)
