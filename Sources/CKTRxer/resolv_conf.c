@@ -9,8 +9,6 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-enum { SERVERS = 3 };
-
 struct address {
 	int family;
 	unsigned int scope;
@@ -19,7 +17,7 @@ struct address {
 };
 
 struct resolvconf {
-	struct address servers[SERVERS];
+	struct address servers[KTRXER_RESOLVE_SERVERS]; /* musl's MAXNS */
 	unsigned int count, attempts, dots, timeout;
 };
 
@@ -34,7 +32,7 @@ int __wrap___get_resolv_conf(struct resolvconf *conf, char *search, size_t size)
 	unsigned int count = 0;
 
 	ktrxer_resolve_own_servers(text);
-	while (count < SERVERS && (word = ktrxer_resolve_next(&rest)))
+	while (count < KTRXER_RESOLVE_SERVERS && (word = ktrxer_resolve_next(&rest)))
 		if (__lookup_ipliteral(&conf->servers[count], word, AF_UNSPEC) > 0)
 			count++;
 	if (!count)

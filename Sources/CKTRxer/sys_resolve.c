@@ -23,10 +23,8 @@ _Static_assert(sizeof(struct ktrxer_resolve_answer) == 2 + 17 * KTRXER_RESOLVE_M
 /* Where the child keeps its end of the pipe; 0 to 2 lead to /dev/null. */
 enum { CHILD_PIPE = 3 };
 
+/* Those that were set, or of the environment; "": none. */
 static char own_servers[KTRXER_RESOLVE_SERVERS_BYTES];
-
-/* Both: room for all of them, and no more of them than the C library asks. */
-enum { SERVERS = 3 };
 
 int32_t ktrxer_resolve_check(const void *servers, uint32_t length)
 {
@@ -34,29 +32,37 @@ int32_t ktrxer_resolve_check(const void *servers, uint32_t length)
 	struct in6_addr address;
 	int count = 0;
 
-	if (length >= sizeof(text))
+	if (length == 0 || length >= sizeof(text))
 		return -EINVAL;
 	memcpy(text, servers, length);
 	for (const char *word; (word = ktrxer_resolve_next(&rest)); count++)
 		if (inet_pton(strchr(word, ':') ? AF_INET6 : AF_INET, word, &address) != 1)
 			return -EINVAL;
-	return count && count <= SERVERS ? 0 : -EINVAL;
+	return count && count <= KTRXER_RESOLVE_SERVERS ? 0 : -EINVAL;
 }
 
-void ktrxer_resolve_servers(const void *servers, uint32_t length)
+static int32_t set_servers(const void *servers, uint32_t length)
 {
+	int32_t result = ktrxer_resolve_check(servers, length);
+
 	memset(own_servers, 0, sizeof(own_servers));
-	if (!ktrxer_resolve_check(servers, length))
+	if (!result)
 		memcpy(own_servers, servers, length);
+	return result;
+}
+
+int32_t ktrxer_resolve_servers(const void *servers, uint32_t length)
+{
+	const char *variable = getenv("KTRXER_RESOLVER");
+
+	if (!set_servers(servers, length) || !variable || !*variable)
+		return 0;
+	return set_servers(variable, (uint32_t)strlen(variable));
 }
 
 void ktrxer_resolve_own_servers(char out[KTRXER_RESOLVE_SERVERS_BYTES])
 {
-	const char *servers = own_servers[0] ? own_servers : getenv("KTRXER_RESOLVER");
-
-	if (!servers || strlen(servers) >= KTRXER_RESOLVE_SERVERS_BYTES)
-		servers = "";
-	strcpy(out, servers);
+	memcpy(out, own_servers, sizeof(own_servers));
 }
 
 char *ktrxer_resolve_next(char **rest)
@@ -100,7 +106,7 @@ static int look_up(const char *name, int family, struct addrinfo **list)
 	return getaddrinfo(name, NULL, &hints, list);
 }
 
-/* One after the other, for so long each: the C library has waited its own time before. */
+/* ms for each server, one after the other: the C library has waited its own time before. */
 enum { PATIENCE = 700 };
 
 /* A socket connected to a name server, given as text; the question has been sent. */
@@ -189,7 +195,7 @@ static uint8_t server_status(const char *name)
 	if (length < 0)
 		return KTRXER_RESOLVE_NOT_FOUND;
 	open_list(&list);
-	for (const char *server; found < SERVERS && (server = list.next(&list.rest)); found++)
+	for (const char *server; found < KTRXER_RESOLVE_SERVERS && (server = list.next(&list.rest)); found++)
 		if (answers(server, question, length))
 			return KTRXER_RESOLVE_FAILED;
 	if (found)

@@ -164,6 +164,15 @@ def test_name_server_of_the_job_file(virtual):
         assert ":4: " in seen.err and "the addresses of one to three name servers" in seen.err, seen
 
 
+def test_variable_that_names_no_server(virtual):
+    """It is said, and what holds without it holds."""
+    seen = virtual.run("KTRXER_RESOLVER=dual.example ktrxer-agent ping -4 -c 1 --json server.example").check()
+    assert records(seen.out)[0].reached, seen
+    assert seen.err == "ktrxer-agent: KTRXER_RESOLVER is not used: expected the addresses of one to three name servers\n", seen
+    seen = without_resolv_conf(virtual, "KTRXER_RESOLVER=dual.example ktrxer-agent ping -c 1 --json some.example")
+    assert records(seen.out)[0].error == "no_name_server" and "is not used" in seen.err, seen
+
+
 def test_doctor_names_the_given_name_server(virtual):
     seen = without_resolv_conf(virtual, "KTRXER_RESOLVER=192.0.2.80 ktrxer-agent doctor --json")
     assert '"name_server"' in seen.out and "192.0.2.80" in seen.out, seen

@@ -17,7 +17,8 @@ enum ktrxer_resolve_status {
 	KTRXER_RESOLVE_NO_SERVER, /* /etc/resolv.conf is missing or names none, and there is none on this host */
 };
 
-enum { KTRXER_RESOLVE_MAXIMUM = 8, KTRXER_RESOLVE_SERVERS_BYTES = 160 };
+/* Of addresses in an answer; of name servers, as many as C libraries ask; and of the text of those, with its NUL. */
+enum { KTRXER_RESOLVE_MAXIMUM = 8, KTRXER_RESOLVE_SERVERS = 3, KTRXER_RESOLVE_SERVERS_BYTES = 160 };
 
 struct ktrxer_resolve_address {
 	uint8_t family; /* 4 or 6 */
@@ -30,15 +31,15 @@ struct ktrxer_resolve_answer {
 	struct ktrxer_resolve_address addresses[KTRXER_RESOLVE_MAXIMUM];
 };
 
-/* 0 for one to three addresses with spaces between, in less than KTRXER_RESOLVE_SERVERS_BYTES; else -EINVAL. */
+/* 0 for one to KTRXER_RESOLVE_SERVERS addresses with spaces between, less than KTRXER_RESOLVE_SERVERS_BYTES; else -EINVAL. */
 int32_t ktrxer_resolve_check(const void *servers, uint32_t length);
 /*
  * Name servers to ask from now on in place of those of /etc/resolv.conf, as text that passes the check. Empty (or refused):
  * those of the environment variable KTRXER_RESOLVER, in the same form; without it, those of /etc/resolv.conf. It is for
  * systems that have no such file, as Android has none. In the device binary only (resolv_conf.c); elsewhere the C library asks
- * whom it likes.
+ * whom it likes. Returns 0, or -EINVAL where it comes down to the variable and that does not pass the check: it is not used.
  */
-void ktrxer_resolve_servers(const void *servers, uint32_t length);
+int32_t ktrxer_resolve_servers(const void *servers, uint32_t length);
 /* The first name server that is asked, as text; "" when none is set or written anywhere. Valid until the next call. */
 const char *ktrxer_resolve_first(void);
 /* The next of those servers, in a copy of the text that ktrxer_resolve_own_servers filled; NULL after the last. */

@@ -145,11 +145,12 @@ struct Doctor {
         note(
             "ping_group_range", groups.first == 0x31 && groups.last == 0x30 ? .note : .good, groups,
             advice: "nobody may use the socket transport's ICMP (sysctl net.ipv4.ping_group_range)")
+        AgentSettings.setNameServers([])
         var server = ByteText()
         server.append(cString: ktrxer_resolve_first())
         note(
             "name_server", server.isEmpty ? .note : .good, server.isEmpty ? bytes("none") : server,
-            advice: "/etc/resolv.conf names none: only addresses can be targets")
+            advice: "none in /etc/resolv.conf or KTRXER_RESOLVER: only addresses can be targets")
     }
 
     // MARK: Interfaces

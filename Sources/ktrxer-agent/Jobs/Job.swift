@@ -58,9 +58,11 @@ struct AgentSettings {
         text.withUnsafeBytes { ktrxer_resolve_check($0.baseAddress, UInt32($0.count)) == 0 }
     }
 
-    /// From now on names are looked up at these servers.
+    /// From now on names are looked up at these servers, or if there are none, at those of the environment; what is wrong
+    /// with that is said.
     static func setNameServers(_ text: ByteText) {
-        text.withUnsafeBytes { ktrxer_resolve_servers($0.baseAddress, UInt32($0.count)) }
+        if text.withUnsafeBytes({ ktrxer_resolve_servers($0.baseAddress, UInt32($0.count)) }) == 0 { return }
+        Console.message("KTRXER_RESOLVER is not used: expected the addresses of one to three name servers")
     }
 
     private static func path(_ text: StaticString) -> ByteText {
