@@ -75,6 +75,9 @@ seen=$(records); service ktrxer restart; await 70 more_than "$seen" && tail -n 1
 sed -i "s/option rate_ceiling .*/option rate_ceiling '1000'/; s/#option group .*/option group 'nogroup'/" /etc/config/ktrxer-module
 procd-event config.change ktrxer-module
 cat /sys/module/ktrxer/parameters/rate_ceiling
+ls -l /dev/ktx
+sed -i "s/option group .*/#&/" /etc/config/ktrxer-module; procd-event config.change ktrxer-module; ls -l /dev/ktx
+sed -i "s/#option group .*/option group 'nogroup'/" /etc/config/ktrxer-module
 sed -i "s/option burst_ceiling .*/option burst_ceiling 'many'/; s/option rate_ceiling .*/option rate_ceiling '2000'/" /etc/config/ktrxer-module
 procd-event config.change ktrxer-module
 cat /sys/module/ktrxer/parameters/rate_ceiling
