@@ -9,8 +9,9 @@ set -euo pipefail
 
 [ $# = 3 ] || { echo "usage: busybox.sh path|build CACHE ARCHITECTURE" >&2; exit 64; }
 cache=$2 architecture=$3
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 version=$(dpkg-query -W -f '${source:Version}' busybox-static 2>/dev/null) || version=missing
-key=$( (echo "$version"; grep -v '^[[:space:]]*\(#.*\)\?$' "${BASH_SOURCE[0]}") | sha256sum | cut -c1-16)
+key=$( (echo "$version"; grep -hv '^[[:space:]]*\(#.*\)\?$' "${BASH_SOURCE[0]}" "$here/debian-packages.sh" "$here/../../toolchains/debian-source.sh") | sha256sum | cut -c1-16)
 folder=$cache/busybox-$architecture-$key
 
 case $1 in
@@ -31,24 +32,15 @@ trap 'exit 130' INT TERM HUP
 log=$work/log
 fail() { tail -n 20 "$log" >&2; echo "busybox.sh: $1 failed; the end of its log is above" >&2; exit 70; }
 
-# An index of its own: the machine's configuration stays as it is, and root is not needed.
-mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial" "$work/source" "$work/done"
-: > "$work/apt/status"
-release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-printf '%s http://deb.debian.org/debian %s main\n' deb "$release" deb-src "$release" > "$work/apt/sources.list"
-options=(-q -y -o "Dir::Etc::SourceList=$work/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null
-	-o "Dir::State::Lists=$work/apt/lists" -o "Dir::State::status=$work/apt/status" -o "Dir::Cache=$work/apt/cache"
-	-o APT::Sandbox::User= -o APT::Architecture=amd64 -o APT::Architectures::=amd64)
-[ $architecture = mips ] || options+=(-o "APT::Architectures::=$architecture")
+mkdir "$work/source" "$work/done"
 cd "$work/source"
-apt-get "${options[@]}" update > "$log" 2>&1 || fail "fetching the index of packages"
 if [ $architecture != mips ]; then
-	apt-get "${options[@]}" download "busybox-static:$architecture" >> "$log" 2>&1 || fail "fetching busybox-static"
-	dpkg -x busybox-static_*.deb .
+	"$here/debian-packages.sh" . "$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)" $architecture busybox-static > "$log" 2>&1 ||
+		fail "fetching busybox-static"
 	find . -path '*/bin/busybox' -type f -exec cp {} "$work/done/busybox" \;
 	chmod 0755 "$work/done/busybox"
 else
-	apt-get "${options[@]}" source --download-only busybox >> "$log" 2>&1 || fail "fetching busybox's source"
+	"$here/../../toolchains/debian-source.sh" . busybox > "$log" 2>&1 || fail "fetching busybox's source"
 	tar xf busybox_*.orig.tar.* --strip-components=1
 	tar xf busybox_*.debian.tar.*
 	unset MAKEFLAGS MAKELEVEL MFLAGS
