@@ -15,7 +15,8 @@ from guest import ROOT
 WANTED = {
     "push.sh", "pull.sh", "module.prop", "service.sh", "uninstall.sh", "customize.sh", "ABI", "VERSION", "MADE", "LICENSE",
     "META-INF/com/google/android/update-binary", "META-INF/com/google/android/updater-script", "device/ktrxer",
-    "device/ktrxer-agent", "device/preflight.sh", "device/start.sh", "device/stop.sh", "device/settle.sh", "device/ktrxer.conf",
+    "device/ktrxer-agent", "device/preflight.sh", "device/start.sh", "device/stop.sh", "device/running.sh",
+    "device/settle.sh", "device/ktrxer.conf",
     "device/examples/ping", "device/examples/pair", "device/symbols.txt", "device/SHA256SUMS", "device/VERSION", "device/ABI",
     "device/MADE",
 }

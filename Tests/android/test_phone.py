@@ -176,7 +176,55 @@ def test_module_of_another_kernel(phone, unzipped, module, tmp_path):
     assert said["works"] == "packet transport, socket transport", seen
 
 
-def test_removal_as_a_module_manager_does_it(phone, unzipped):
-    phone.adb("-s", phone.root, "push", str(unzipped / "uninstall.sh"), "/tmp/uninstall.sh")
-    assert shell(phone, "sh /tmp/uninstall.sh", phone.root).returncode == 0
-    assert shell(phone, f"ls {HOME}", phone.root).stdout.split() == ["ktrxer.conf", "results"]
+def test_root_s_jobs_are_not_the_shell_users_to_end(phone):
+    assert shell(phone, f"sh {HOME}/bundle/start.sh", phone.root).returncode == 0
+    seen = shell(phone, f"sh {HOME}/bundle/stop.sh")
+    assert seen.returncode == 2 and "it runs as root" in seen.stderr, seen
+    assert "runs already" in shell(phone, f"sh {HOME}/bundle/start.sh", phone.root).stdout
+    assert shell(phone, f"sh {HOME}/bundle/stop.sh", phone.root).returncode == 0
+
+
+def test_number_of_another_process(phone):
+    """What agent.pid names after a restart of the phone may be anybody, with our name in its arguments."""
+    seen = shell(phone, f"tail -f {HOME}/ktrxer.conf > /dev/null & echo $! > {HOME}/agent.pid; sh {HOME}/bundle/stop.sh; kill $!", phone.root)
+    assert "nothing runs" in seen.stdout and "No such process" not in seen.stderr, seen
+
+
+MODULE = "/data/adb/modules/ktrxer"
+# What Magisk's installer does around customize.sh, and has for it.
+INSTALL = f"""
+umask 022
+ui_print() {{ echo "$1"; }}
+abort() {{ echo "$1"; exit 1; }}
+MODPATH=/data/adb/modules_update/ktrxer
+. $MODPATH/customize.sh
+rm -rf {MODULE}; mkdir -p /data/adb/modules; mv $MODPATH {MODULE}
+"""
+
+
+def install_as_module(phone, unzipped, architecture="arm64"):
+    shell(phone, "rm -rf /data/adb/modules_update; mkdir -m 0700 -p /data/adb; mkdir -p /data/adb/modules_update/ktrxer", phone.root)
+    phone.adb("-s", phone.root, "push", f"{unzipped}/.", "/data/adb/modules_update/ktrxer")
+    return shell(phone, f"ARCH={architecture}\n{INSTALL}", phone.root)
+
+
+def test_as_a_module_of_a_module_manager(phone, unzipped):
+    seen = install_as_module(phone, unzipped, "x64")
+    assert seen.returncode == 1 and "! This is for arm64-v8a; the phone is x64" in seen.stdout, seen
+    assert install_as_module(phone, unzipped).returncode == 0
+    assert "-rwxr-xr-x" in shell(phone, f"ls -l {MODULE}/bundle/ktrxer-agent", phone.root).stdout
+    shell(phone, "printf '#!/bin/sh\necho 1\n' > /bin/getprop; chmod 0755 /bin/getprop", phone.root)
+    # A number of the time before the boot. The manager runs it in a session of its own, and adb's ends with its shell.
+    shell(phone, f"echo 1 > {MODULE}/agent.pid; setsid sh {MODULE}/service.sh", phone.root)
+    end = time.monotonic() + 60
+    while not (said := shell(phone, f"cat {MODULE}/results/results.jsonl 2> /dev/null", phone.root).stdout) and time.monotonic() < end:
+        time.sleep(0.5)
+    assert json.loads(said.splitlines()[0])["statistics"]["received"] == 10, said
+    # Nothing of it is where the shell user could put something else.
+    assert shell(phone, f"cat {MODULE}/ktrxer.conf").returncode != 0
+    assert "/data/local" not in shell(phone, f"cat {MODULE}/ktrxer.conf", phone.root).stdout
+    shell(phone, f"sh {MODULE}/bundle/stop.sh; echo '# mine' >> {MODULE}/ktrxer.conf", phone.root)
+    assert install_as_module(phone, unzipped).returncode == 0
+    assert shell(phone, f"tail -n 1 {MODULE}/ktrxer.conf; ls {MODULE}/results", phone.root).stdout.startswith("# mine\nresults.jsonl")
+    assert shell(phone, f"sh {MODULE}/bundle/start.sh; sh {MODULE}/uninstall.sh", phone.root).returncode == 0
+    assert "ktrxer-agent run" not in shell(phone, "ps").stdout

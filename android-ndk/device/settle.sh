@@ -1,13 +1,21 @@
 #!/system/bin/sh
 # SPDX-License-Identifier: MIT
-# On the device, by push.sh, when all of a new bundle is in ktrxer/new: puts it in the old one's place. What is the user's (job file,
-# name servers, results) stays beside it. settle.sh [SERVERS]
+# On the device, by push.sh or a module's installer, when all of a new bundle is in `new`: puts it in the old one's place, beside
+# it. What is the user's (job file, name servers, results) stays. settle.sh [SERVERS [HOME]]
+# HOME is where the folder will be in the end, if that is elsewhere.
 cd "${0%/*}/.." || exit 1
 # adb's daemon lets anybody write what is made under it, and the agent writes no records where anybody may.
 umask 022
 chmod -R go-w new
 servers=$1 was=no
-[ ! -x bundle/stop.sh ] || { sh bundle/stop.sh > /dev/null 2>&1 && was=yes; }
+home=${2:-$PWD}
+if [ -e bundle/stop.sh ]; then
+	sh bundle/stop.sh > /dev/null
+	case $? in
+	0) was=yes ;;
+	2) exit 1 ;;
+	esac
+fi
 
 # The default way out of this network, and whom this device asks for names.
 gateway=$(ip route show table all 2> /dev/null | sed -n 's/^default via \([0-9.]*\) .*/\1/p' | head -n 1)
@@ -30,10 +38,10 @@ if [ -e new/ktrxer.conf.given ]; then
 	mv new/ktrxer.conf.given ktrxer.conf
 elif [ ! -e ktrxer.conf ]; then
 	if [ -n "$gateway" ]; then
-		sed "s/192\.0\.2\.1/$gateway/" new/ktrxer.conf > ktrxer.conf
+		sed "s/192\.0\.2\.1/$gateway/; s|/data/local/tmp/ktrxer|$home|" new/ktrxer.conf > ktrxer.conf
 	else
 		# Nobody to probe yet.
-		sed "s/enabled '1'/enabled '0'/" new/ktrxer.conf > ktrxer.conf
+		sed "s/enabled '1'/enabled '0'/; s|/data/local/tmp/ktrxer|$home|" new/ktrxer.conf > ktrxer.conf
 	fi
 fi
 if [ -d bundle/modules ] && [ ! -d new/modules ]; then cp -r bundle/modules new/modules; fi

@@ -1,10 +1,12 @@
 #!/system/bin/sh
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2154 # running sets pid
 # Starts the jobs of ktrxer.conf in the background, with the module where it fits and one may load it. Returns after a second.
 cd "${0%/*}/.." || exit 1
 umask 022
-if [ -s agent.pid ] && grep -q ktrxer "/proc/$(cat agent.pid)/cmdline" 2> /dev/null; then
-	echo "start.sh: runs already, as process $(cat agent.pid); to start anew: bundle/stop.sh"
+. bundle/running.sh
+if running; then
+	echo "start.sh: runs already, as process $pid; to start anew: bundle/stop.sh"
 	exit 0
 fi
 bundle/ktrxer-agent check ktrxer.conf || exit 2
@@ -21,11 +23,16 @@ export KTRXER_RESOLVER
 setsid=$(command -v setsid) || setsid=
 $setsid bundle/ktrxer-agent run -f ktrxer.conf < /dev/null > agent.log 2>&1 &
 echo $! > agent.pid
-# What it cannot do at all it says at once.
+# What it cannot do at all it says at once. On a slow phone it takes a while until it is the agent.
 sleep 1
-if ! grep -q ktrxer "/proc/$(cat agent.pid)/cmdline" 2> /dev/null; then
+tries=0
+until running || [ $tries = 20 ] || [ ! -d "/proc/$pid" ]; do
+	sleep 0.1 2> /dev/null || sleep 1
+	tries=$((tries + 1))
+done
+if ! running; then
 	rm -f agent.pid
 	echo "start.sh: it ended at once: $(tail -n 1 agent.log)" >&2
 	exit 1
 fi
-echo "start.sh: runs as process $(cat agent.pid); what it says is in agent.log, records in results/"
+echo "start.sh: runs as process $pid; what it says is in agent.log, records in results/"
