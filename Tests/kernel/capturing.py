@@ -256,6 +256,10 @@ class Capture:
         """The header and all slots as they are now; for records() after the run."""
         return self.script.call("peek", self.slot, 0, 4096 + self.slots * self.slot_bytes)
 
+    def sees(self, packets):
+        """Goes on when so many more have come into the ring; answers -ETIMEDOUT if they do not come within five seconds."""
+        return self.script.call("grows", self.slot, 64, packets, 5000)
+
     def statistics(self):
         return self.script.ioctl(self.slot, STATISTICS, Statistics())
 

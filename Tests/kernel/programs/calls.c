@@ -99,14 +99,15 @@ static long send_frame(const char *interface, const char *hex)
 	return send_bytes(interface, from_hex(hex, buffer));
 }
 
-static long flood(const char *interface, long count, const char *hex, size_t other)
+/* Ends before its time when the file `until` is there. */
+static long flood(const char *interface, long count, const char *hex, size_t other, const char *until)
 {
 	struct timespec begin, end;
 	long length = from_hex(hex, buffer);
 	long result = send_bytes(interface, length);
 
 	clock_gettime(CLOCK_MONOTONIC, &begin);
-	while (count-- && result >= 0) {
+	while (count-- && result >= 0 && (!until || access(until, F_OK))) {
 		uint16_t number = count;
 
 		if (other)
@@ -115,6 +116,19 @@ static long flood(const char *interface, long count, const char *hex, size_t oth
 	}
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	return result < 0 ? result : (end.tv_sec - begin.tv_sec) * 1000000000L + end.tv_nsec - begin.tv_nsec;
+}
+
+/* Waits until a number that others write is `more` larger than it was, or for so many milliseconds. */
+static long grows(const uint32_t *number, uint32_t more, long milliseconds)
+{
+	uint32_t before = __atomic_load_n(number, __ATOMIC_ACQUIRE);
+
+	while (__atomic_load_n(number, __ATOMIC_ACQUIRE) - before < more) {
+		if (!milliseconds--)
+			return -ETIMEDOUT;
+		usleep(1000);
+	}
+	return 0;
 }
 
 /* Rules that are the same but for their id and a port; returns what the first that failed came to, or their number. */
@@ -203,6 +217,8 @@ static void run(char *text)
 
 		result = outcome(poll(&one, 1, atoi(word[2])));
 		result = result < 0 ? result : one.revents;
+	} else if (!strcmp(word[0], "grows")) {
+		result = grows((const uint32_t *)(files[n].map + strtoul(word[2], NULL, 0)), atol(word[3]), atol(word[4]));
 	} else if (!strcmp(word[0], "eventfd")) {
 		result = files[n].fd = eventfd(0, EFD_NONBLOCK);
 	} else if (!strcmp(word[0], "read8")) {
@@ -211,7 +227,7 @@ static void run(char *text)
 	} else if (!strcmp(word[0], "send")) {
 		result = send_frame(word[1], word[2]);
 	} else if (!strcmp(word[0], "flood")) {
-		result = flood(word[1], atol(word[2]), word[3], word[4] ? atol(word[4]) : 0);
+		result = flood(word[1], atol(word[2]), word[3], word[4] ? atol(word[4]) : 0, word[4] ? word[5] : NULL);
 	} else if (!strcmp(word[0], "sleep")) {
 		result = outcome(usleep(1000 * atoi(word[1])));
 	} else if (!strcmp(word[0], "namespace")) {
