@@ -9,7 +9,7 @@ ABI ?= arm64-v8a
 
 .PHONY: help
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 include toolchains/embedded.mk
 include toolchains/selftest.mk
@@ -123,6 +123,14 @@ bench-kernel: build ## figures of the kernel module beside other ways to send, i
 .PHONY: bench-devices
 bench-devices: ## figures of sending on the emulated devices, written into docs/figures.md (after setup-kernels; a quarter of an hour)
 	@Tests/devices/figures.sh
+
+.PHONY: evaluation
+evaluation: ## measure everything that docs/evaluation.md shows, on all emulated devices, in virtual time (after setup-kernels; half an hour)
+	@Tests/bench/evaluate.sh all
+
+.PHONY: evaluation-quick
+evaluation-quick: ## the same with few sizes, on one device of each kind, into build/evaluation (some minutes)
+	@Tests/bench/evaluate.sh quick
 
 .PHONY: lint
 lint: $(OBJ)/agent.o ## formatting and style of the sources, code that other targets could not run, kernel style and sparse for the module, manual pages and their examples

@@ -6,8 +6,9 @@ QemuGuest  runs scripts as they come; host and guest share a folder over 9p. Rea
 exact_run  runs scripts that are known from the start on a clock that counts instructions: what the guest measures, and
            what is captured outside it, comes out the same to the byte from run to run of the same kernel, root and qemu.
 
-Network cards are all on one hub, with nothing else: a lone card sends into the void, and of two the second can be moved
-into a network namespace of its own (`ip link set eth1 netns far`), which makes a network inside the guest.
+Network cards are all on one hub, with nothing else, or a card is a pair of its model and its hub's number. One that is alone
+on its hub sends into the void, and of two the second can be moved into a network namespace of its own (`ip link set eth1 netns
+far`), which makes a network inside the guest.
 """
 
 import dataclasses
@@ -155,14 +156,19 @@ def _machine(kernel, initramfs, cards, memory, append, processors=1):
         # A panic ends the guest at once. The kernel's ciphers need not be tested: that alone is a third of its start.
         "-append", f"{machine.append} panic=-1 cryptomgr.notests loglevel=7 {append}",
     ]
-    for number, card in enumerate(cards):
+    cards = [card if isinstance(card, tuple) else (card, 0) for card in cards]
+    for number, (model, hub) in enumerate(cards):
         command += [
-            "-netdev", f"hubport,id=n{number},hubid=0",
-            "-device", f"{card},netdev=n{number},mac=02:00:00:00:00:{number + 1:02x},romfile=",
+            "-netdev", f"hubport,id=n{number},hubid={hub}",
+            "-device", f"{model},netdev=n{number},mac=02:00:00:00:00:{number + 1:02x},romfile=",
         ]
-    if len(cards) == 1:
-        # Somebody who takes the frames: nobody listens there.
-        command += ["-netdev", "socket,id=void,udp=127.0.0.1:9,localaddr=127.0.0.1:0", "-netdev", "hubport,id=sink,hubid=0,netdev=void"]
+    hubs = [hub for _, hub in cards]
+    for hub in sorted(set(hubs)):
+        if hubs.count(hub) == 1:
+            # Somebody who takes the frames: nobody listens there.
+            command += [
+                "-netdev", f"socket,id=void{hub},udp=127.0.0.1:9,localaddr=127.0.0.1:0", "-netdev", f"hubport,id=sink{hub},hubid={hub},netdev=void{hub}",
+            ]
     return command
 
 

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""The platforms of the evaluation: emulated devices with one network card or another, and the guests in which experiments run.
+
+Each guest has the card that is measured, eth0, and another on the same hub, eth1, in the network namespace `far`; a router has
+eth2 as well, which faces its LAN, and on the LAN eth3, in `far` too. Frames are addressed to 10.9.0.2, 02:00:00:00:00:99, whom
+nobody is: who receives them must not cost what is measured.
+"""
+
+import dataclasses
+import pathlib
+import subprocess
+
+import kbed
+import sending
+from guest import BEDS, ROOT, BedFailure
+from qemu import debian_kernels, exact_run
+
+BENCH = pathlib.Path(__file__).resolve().parent
+METHODS = BENCH / "methods"
+KERNEL_TESTS = ROOT / "Tests" / "kernel"
+
+
+@dataclasses.dataclass(frozen=True)
+class Platform:
+    name: str
+    label: str  # for people
+    kernel: str
+    target: str  # of toolchains/, for the agent and other programs that are built with it
+    model: str  # of all cards, as qemu names it
+    memory: str
+    #: Cross traffic is forwarded from the LAN; elsewhere the device itself sends it.
+    forwards: bool
+    #: An instruction takes 2^shift ns.
+    shift: int = 1
+
+    @property
+    def architecture(self):
+        return self.kernel.rpartition("-")[0] or "amd64"
+
+    @property
+    def exact(self):
+        """Whether the emulated card is: two runs come out the same."""
+        return not self.model.startswith("virtio")
+
+    @property
+    def cards(self):
+        return [(self.model, hub) for hub in ((0, 0, 1, 1) if self.forwards else (0, 0))]
+
+    @property
+    def debian(self):
+        kernels = debian_kernels(self.architecture)
+        if self.kernel not in kernels:
+            raise BedFailure(f"no kernel {self.kernel} here; run: make setup-kernels")
+        return kernels[self.kernel]
+
+
+def _family(name, label, kernel, target, memory, forwards, models):
+    return [
+        Platform(f"{name}-{model.partition('-')[0]}", f"{label}, {model.removesuffix('-pci')}", kernel, target, model, memory, forwards)
+        for model in models
+    ]
+
+
+PLATFORMS = {
+    platform.name: platform
+    for platform in [
+        *_family("pc", "PC", "6.1", "x86_64", "256M", False, ("e1000", "virtio-net-pci")),
+        *_family("router", "router, big-endian", "mips-6.1", "mips_24kc", "128M", True, ("pcnet", "e1000", "virtio-net-pci")),
+        *_family("router-le", "router, little-endian", "mipsel-6.1", "mipsel_24kc", "128M", True, ("pcnet", "e1000")),
+        *_family("phone", "phone, AArch64", "arm64-6.1", "aarch64", "256M", False, ("e1000", "virtio-net-pci")),
+        *_family("phone-32", "phone, ARMv7", "armhf-6.1", "armv7", "256M", False, ("e1000", "virtio-net-pci")),
+    ]
+}
+#: One of each kind of device, with an exact card.
+QUICK = ["pc-e1000", "router-pcnet", "phone-e1000"]
+
+#: Runs a command on the other side.
+FAR = b'#!/bin/sh\nexec nsenter -n -t "$(cat /tmp/far)" "$@"\n'
+
+NETWORK = """
+[ ! -e /resting.ko ] || insmod /resting.ko
+chmod +x /bin/far /methods/*
+unshare -n sh -c 'echo $$ > /tmp/far; exec sleep 1000000' > /dev/null 2>&1 &
+sleep 1
+ip link set eth1 netns $(cat /tmp/far); far ip link set eth1 up
+if [ -e /sys/class/net/eth3 ]; then
+    ip link set eth3 netns $(cat /tmp/far); far ip link set eth3 up
+    ip link set eth2 up; echo 1 > /proc/sys/net/ipv4/ip_forward
+fi
+ip link set lo up; ip link set eth0 up
+sleep 3
+ip addr add 10.9.0.1/24 dev eth0; arp -i eth0 -s 10.9.0.2 02:00:00:00:00:99
+[ ! -e /sys/class/net/eth2 ] || ip addr add 10.8.0.1/24 dev eth2
+"""
+
+
+def built_method(name, platform, folder):
+    """A sending method's program; returns where it is on the host."""
+    target = pathlib.Path(folder) / f"method-{name}"
+    if not target.exists():
+        subprocess.run(
+            [sending.COMPILERS[platform.architecture], "-static", "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE",
+             "-I", kbed.KMOD / "uapi", "-o", target, METHODS / "train.c", METHODS / f"{name}.c"],
+            check=True,
+        )  # fmt: skip
+    return target
+
+
+def run(platform, folder, scripts, methods=(), kernel_modules=(), insert="", files=(), dump=None, timeout=600):
+    """Runs scripts in a guest of the platform, in the network above; returns an ExactRun of them. In the guest are the methods
+    as /methods/NAME, the modules of the evaluation as /ktrxer.ko, /tap.ko and /floor.ko; kTRxer's is loaded, with the
+    parameters `insert`. `kernel_modules` are the kernel's own. The folder must be there; it keeps what was compiled."""
+    folder = pathlib.Path(folder)
+    root = folder / "root"
+    if not root.exists():
+        subprocess.run([BEDS / "make-device-root.sh", root, platform.architecture], check=True)
+    inside = [(f"/methods/{name}", built_method(name, platform, folder)) for name in methods]
+    inside += [("/bin/far", FAR), ("/methods/none", b"")]
+    sources = [kbed.KMOD, BENCH / "tap", KERNEL_TESTS / "floor"]
+    if platform.architecture.startswith("mips"):
+        sources.append(KERNEL_TESTS / "resting")
+    for source in sources:
+        module = kbed.built_module(source, platform.kernel)
+        inside.append((f"/{module.name}", module))
+    begin = f"{NETWORK}\ninsmod /ktrxer.ko {insert}\nsleep 1"
+    done = exact_run(
+        root, platform.debian, [begin, *scripts], cards=platform.cards, modules=kernel_modules, files=[*inside, *files],
+        shift=platform.shift, memory=platform.memory, dump=dump, timeout=timeout,
+    )
+    begun, *done.results = done.results
+    begun.check()
+    return done
