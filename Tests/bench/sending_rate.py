@@ -18,7 +18,9 @@ FIRST_PORT = 2000
 PAYLOADS = range(28, 1429, 50)
 QUICK_PAYLOADS = (28, 628, 1428)
 RUNS, QUICK_RUNS = 10, 3
-METHODS = ("ktrxer", "udp")
+METHODS = (
+    "ktrxer", "udp", "raw", "packet", "packet-bypass", "packet-ring", "xdp-copy", "pktgen-fresh", "pktgen-cloned", "driver",
+)
 
 
 def _series(quick):
@@ -42,7 +44,7 @@ def measure(platform, folder, quick):
         ports[method] = FIRST_PORT + number * trains
         scripts.append(f"/methods/{method} -n {FRAMES} -l {first} -L {last} -k {step} -r {runs} -p {ports[method]}; status=$?; sleep 1; exit $status")
     begin = f"insmod /tap.ko frames={FRAMES} first_port={FIRST_PORT} trains={len(METHODS) * trains}"
-    done = platforms.run(platform, folder, [begin, *scripts, "cat /proc/tap"], methods=METHODS, dump=0)
+    done = platforms.run(platform, folder, [begin, *scripts, "cat /proc/tap"], methods=METHODS, kernel_modules=("pktgen",), dump=0)
     for result in done.results:
         result.check()
     entered, outside = _seen(done.results[-1].out), instants(done.dump)

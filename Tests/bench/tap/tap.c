@@ -48,7 +48,7 @@ static struct net_device *dev;
 static const struct net_device_ops *driver;
 static struct net_device_ops ours;
 
-/* Where the destination port is in the frames that are looked for. */
+/* Where the destination port is in the frames that are looked for. They are told by their bytes: AF_XDP says no protocol. */
 #define PORT_AT (ETH_HLEN + sizeof(struct iphdr) + offsetof(struct udphdr, dest))
 
 static struct train *train_of(const struct sk_buff *skb)
@@ -57,7 +57,7 @@ static struct train *train_of(const struct sk_buff *skb)
 	const __be16 *port = skb_header_pointer(skb, PORT_AT, sizeof(copy), &copy);
 	unsigned int number;
 
-	if (!port || skb->protocol != htons(ETH_P_IP))
+	if (!port || ((const struct ethhdr *)skb->data)->h_proto != htons(ETH_P_IP))
 		return NULL;
 	number = ntohs(*port) - first_port;
 	return number < trains ? &seen[number] : NULL;
