@@ -21,7 +21,7 @@ from guest import ROOT
 
 GUESTS = 2
 EXPERIMENTS = {
-    module.NAME: module for module in map(importlib.import_module, ("sending_rate",))
+    module.NAME: module for module in map(importlib.import_module, ("sending_rate", "scheduling"))
 }  # fmt: skip
 
 

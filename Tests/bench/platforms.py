@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The platforms of the evaluation: emulated devices with one network card or another, and the guests in which experiments run.
 
-Each guest has the card that is measured, eth0, and another on the same hub, eth1, in the network namespace `far`; a router has
-eth2 as well, which faces its LAN, and on the LAN eth3, in `far` too. Frames are addressed to 10.9.0.2, 02:00:00:00:00:99, whom
-nobody is: who receives them must not cost what is measured.
+Each guest has the card that is measured, eth0, and another on the same hub, eth1, in the network namespace `far`. Frames are
+addressed to 10.9.0.2, 02:00:00:00:00:99, whom nobody is: who receives them must not cost what is measured.
+
+With cross traffic eth0 is alone on its hub: nobody in the guest receives all that. A router has lan0 as well, which faces its
+LAN, and forwards what comes from a card there that no driver has (cross/cross.c); PC and phone send it themselves (cross/load.c).
+In the guest, `cross PPS` has so many packets a second begin, and `cross 0` ends them.
 """
 
 import dataclasses
@@ -42,9 +45,11 @@ class Platform:
         """Whether the emulated card is: two runs come out the same."""
         return not self.model.startswith("virtio")
 
-    @property
-    def cards(self):
-        return [(self.model, hub) for hub in ((0, 0, 1, 1) if self.forwards else (0, 0))]
+    def cards(self, cross=False):
+        """[(name in the guest, model, hub)]"""
+        if not cross:
+            return [("eth0", self.model, 0), ("eth1", self.model, 0)]
+        return [("eth0", self.model, 0), *([("lan0", self.model, 1), ("gen0", "e1000", 1)] if self.forwards else [])]
 
     @property
     def debian(self):
@@ -77,20 +82,38 @@ QUICK = ["pc-e1000", "router-pcnet", "phone-e1000"]
 #: Runs a command on the other side.
 FAR = b'#!/bin/sh\nexec nsenter -n -t "$(cat /tmp/far)" "$@"\n'
 
-NETWORK = """
+#: Starts cross traffic anew, or ends it; for a router.
+CROSS_FORWARDED = b"""#!/bin/sh
+echo "$1" > /sys/module/cross/parameters/pps
+"""
+#: For a device that sends it itself.
+CROSS_OWN = b"""#!/bin/sh
+[ ! -e /tmp/load ] || kill "$(cat /tmp/load)"
+rm -f /tmp/load
+[ "$1" = 0 ] || { load "$1" 10.9.0.3 > /dev/null 2>&1 & echo $! > /tmp/load; }
+"""
+
+#: Drivers give names in their own order. MAC addresses say which card is which.
+NAMES = """
+chmod +x /bin/far /bin/cross /bin/load /methods/* 2> /dev/null
 [ ! -e /resting.ko ] || insmod /resting.ko
-chmod +x /bin/far /methods/*
-unshare -n sh -c 'echo $$ > /tmp/far; exec sleep 1000000' > /dev/null 2>&1 &
-sleep 1
-ip link set eth1 netns $(cat /tmp/far); far ip link set eth1 up
-if [ -e /sys/class/net/eth3 ]; then
-    ip link set eth3 netns $(cat /tmp/far); far ip link set eth3 up
-    ip link set eth2 up; echo 1 > /proc/sys/net/ipv4/ip_forward
+for each in /sys/class/net/eth*; do read mac < $each/address; ip link set ${each##*/} name card${mac##*:}; done
+"""
+NETWORK = """
+if [ -e /sys/class/net/eth1 ]; then
+    unshare -n sh -c 'echo $$ > /tmp/far; exec sleep 1000000' > /dev/null 2>&1 &
+    sleep 1
+    ip link set eth1 netns $(cat /tmp/far); far ip link set eth1 up
 fi
 ip link set lo up; ip link set eth0 up
+[ ! -e /sys/class/net/lan0 ] || ip link set lan0 up
 sleep 3
-ip addr add 10.9.0.1/24 dev eth0; arp -i eth0 -s 10.9.0.2 02:00:00:00:00:99
-[ ! -e /sys/class/net/eth2 ] || ip addr add 10.8.0.1/24 dev eth2
+ip addr add 10.9.0.1/24 dev eth0
+for each in 2:99 3:98; do arp -i eth0 -s 10.9.0.${each%:*} 02:00:00:00:00:${each#*:}; done
+if [ -e /sys/class/net/lan0 ]; then
+    ip addr add 10.8.0.1/24 dev lan0; echo 1 > /proc/sys/net/ipv4/ip_forward
+    insmod /cross.ko device=gen0 to=$(cat /sys/class/net/lan0/address)
+fi
 """
 
 
@@ -106,10 +129,22 @@ def built_method(name, platform, folder):
     return target
 
 
-def run(platform, folder, scripts, methods=(), kernel_modules=(), insert="", files=(), dump=None, timeout=600):
+def built_load(platform, folder):
+    """The program that sends cross traffic; returns where it is on the host."""
+    target = pathlib.Path(folder) / "load"
+    if not target.exists():
+        subprocess.run(
+            [sending.COMPILERS[platform.architecture], "-static", "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE",
+             "-o", target, BENCH / "cross" / "load.c"],
+            check=True,
+        )  # fmt: skip
+    return target
+
+
+def run(platform, folder, scripts, methods=(), kernel_modules=(), insert="", files=(), cross=False, dump=None, timeout=600):
     """Runs scripts in a guest of the platform, in the network above; returns an ExactRun of them. In the guest are the methods
     as /methods/NAME, the modules of the evaluation as /ktrxer.ko, /tap.ko and /floor.ko; kTRxer's is loaded, with the
-    parameters `insert`. `kernel_modules` are the kernel's own. The folder must be there; it keeps what was compiled."""
+    parameters `insert`. `kernel_modules` are the kernel's own; with `cross` there can be cross traffic. The folder must be there; it keeps what was compiled."""
     folder = pathlib.Path(folder)
     root = folder / "root"
     if not root.exists():
@@ -119,12 +154,20 @@ def run(platform, folder, scripts, methods=(), kernel_modules=(), insert="", fil
     sources = [kbed.KMOD, BENCH / "tap", KERNEL_TESTS / "floor"]
     if platform.architecture.startswith("mips"):
         sources.append(KERNEL_TESTS / "resting")
+    if cross and platform.forwards:
+        sources.append(BENCH / "cross")
+    if cross:
+        inside.append(("/bin/cross", CROSS_FORWARDED if platform.forwards else CROSS_OWN))
+    if cross and not platform.forwards:
+        inside.append(("/bin/load", built_load(platform, folder)))
     for source in sources:
         module = kbed.built_module(source, platform.kernel)
         inside.append((f"/{module.name}", module))
-    begin = f"{NETWORK}\ninsmod /ktrxer.ko {insert}\nsleep 1"
+    cards = platform.cards(cross)
+    names = "".join(f"ip link set card{number:02x} name {name}\n" for number, (name, _, _) in enumerate(cards, 1))
+    begin = f"{NAMES}{names}{NETWORK}\ninsmod /ktrxer.ko {insert}\nsleep 1"
     done = exact_run(
-        root, platform.debian, [begin, *scripts], cards=platform.cards, modules=kernel_modules, files=[*inside, *files],
+        root, platform.debian, [begin, *scripts], cards=[(model, hub) for _, model, hub in cards], modules=kernel_modules, files=[*inside, *files],
         shift=platform.shift, memory=platform.memory, dump=dump, timeout=timeout,
     )
     begun, *done.results = done.results
