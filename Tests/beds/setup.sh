@@ -22,7 +22,7 @@ test_packages="python3-venv cron dkms strace systemd tcpdump tshark fping mtr-ti
 	libc6-dev-mips-cross libc6-dev-mipsel-cross libc6-dev-arm64-cross libc6-dev-armhf-cross"
 target_packages="qemu-user-static $(sed -n 's/^PACKAGES := //p' "$here"/../../toolchains/*.mk | tr '\n' ' ')"
 kernel_packages="debootstrap"
-python_packages="pytest pytest-xdist"
+python_packages="pytest pytest-xdist matplotlib"
 
 say() { echo "setup: $*"; }
 fail() { echo "setup: $*" >&2; exit 69; }
@@ -100,6 +100,12 @@ for device in $devices; do
 	if [ ! -x "$("$here/busybox.sh" path "$cache" $device)" ]; then
 		say "bringing busybox for $device"
 		"$here/busybox.sh" build "$cache" $device
+	fi
+done
+for device in amd64 $devices; do
+	if [ ! -e "$("$here/../bench/libpcap.sh" path "$cache" $device)/libpcap.a" ]; then
+		say "building libpcap for $device in $cache"
+		"$here/../bench/libpcap.sh" build "$cache" $device
 	fi
 done
 if [ ! -e "$("$here/adbd.sh" path "$cache")/usr/sbin/adbd" ]; then

@@ -21,7 +21,8 @@ from guest import ROOT
 
 GUESTS = 2
 EXPERIMENTS = {
-    module.NAME: module for module in map(importlib.import_module, ("sending_rate", "scheduling"))
+    module.NAME: module
+    for module in map(importlib.import_module, ("sending_rate", "scheduling", "timestamps", "capture"))
 }  # fmt: skip
 
 
