@@ -22,7 +22,7 @@ from guest import ROOT
 GUESTS = 2
 EXPERIMENTS = {
     module.NAME: module
-    for module in map(importlib.import_module, ("sending_rate", "scheduling", "timestamps", "capture"))
+    for module in map(importlib.import_module, ("sending_rate", "scheduling", "sustained", "timestamps", "capture"))
 }  # fmt: skip
 
 

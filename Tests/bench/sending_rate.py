@@ -19,7 +19,7 @@ PAYLOADS = range(28, 1429, 50)
 QUICK_PAYLOADS = (28, 628, 1428)
 RUNS, QUICK_RUNS = 10, 3
 METHODS = (
-    "ktrxer", "udp", "raw", "packet", "packet-bypass", "packet-ring", "xdp-copy", "pktgen-fresh", "pktgen-cloned", "driver",
+    "ktrxer", "ktrxer-reference", "udp", "raw", "packet", "packet-bypass", "packet-ring", "xdp-copy", "pktgen-fresh", "pktgen-cloned", "driver",
 )
 
 
@@ -28,7 +28,7 @@ def _series(quick):
     return (28, 1428, 700) if quick else (PAYLOADS[0], PAYLOADS[-1], PAYLOADS.step)
 
 
-def _seen(tap):
+def train_times(tap):
     """{port: (count, first, last)} of /proc/tap."""
     rows = [[int(number) for number in line.split()] for line in tap.splitlines()]
     return {port: (count, first, last) for port, count, first, last in rows}
@@ -47,7 +47,7 @@ def measure(platform, folder, quick):
     done = platforms.run(platform, folder, [begin, *scripts, "cat /proc/tap"], methods=METHODS, kernel_modules=("pktgen",), dump=0)
     for result in done.results:
         result.check()
-    entered, outside = _seen(done.results[-1].out), instants(done.dump)
+    entered, outside = train_times(done.results[-1].out), instants(done.dump)
     rows = []
     for method in METHODS:
         for place, payload in enumerate(payloads):

@@ -9,7 +9,7 @@
 
 static int fd;
 
-void method_open(const struct input *input)
+void method_open(struct input *input)
 {
 	(void)input;
 	fd = open("/floor.ko", O_RDONLY | O_CLOEXEC);

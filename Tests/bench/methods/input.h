@@ -27,7 +27,7 @@ struct input {
 	uint64_t gap;		/* ns from each launch time to the next */
 	struct in_addr source, destination;
 	unsigned char to[6], from[6];
-	unsigned char *frames;	/* `pieces` frames, `stride` bytes from each to the next */
+	unsigned char *frames;	/* `pieces` frames, `stride` bytes from each to the next; method_open() may say where */
 	unsigned int stride;
 };
 
@@ -48,8 +48,11 @@ uint64_t input_now(void);
 /* Prints what failed, with errno, and ends the program. */
 void fail(const char *what) __attribute__((noreturn));
 
-/* Once, before all trains. */
-void method_open(const struct input *input);
+/*
+ * Once, before all trains. Where frames are sent from memory that is mapped, they are built there, as a program would, and
+ * `frames` and `stride` say so; frame i is then always the (i % pieces)-th.
+ */
+void method_open(struct input *input);
 /* Sends a train; returns when all of its frames were handed over, or with launch times when they will be without it. */
 void method_train(const struct input *input);
 

@@ -1,25 +1,32 @@
 // SPDX-License-Identifier: MIT
-/* Frames through /dev/ktx: copied into the area that is mapped, and submitted together. */
+/*
+ * Frames through /dev/ktx, built in the area that is mapped, and submitted together. They are copied ahead of their launch
+ * (KTX_FRAME_COPY), or with -DBY_REFERENCE left where they are, if they are long and the card gathers.
+ */
 #include "input.h"
 #include "ktrxer_uapi.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#ifndef BY_REFERENCE
+#define BY_REFERENCE 0
+#endif
+
 #define ENTRIES 1024U
+/* A frame area is no larger. */
+#define MOST_BYTES (16U << 20)
 
 static int fd;
-static unsigned int stride, slots;
 static unsigned char *area;
 static struct ktx_header *header;
 static struct ktx_descriptor *descriptors;
 
-void method_open(const struct input *input)
+void method_open(struct input *input)
 {
 	struct ktx_bind bind = {
 		.interface_index = input->interface_index,
@@ -29,20 +36,20 @@ void method_open(const struct input *input)
 	};
 	unsigned char *map;
 
-	/* Powers of two: a frame that straddles no pages is one piece less for a device that gathers. */
-	for (stride = 64; stride < input->longest; stride *= 2)
-		;
-	bind.frame_bytes = ENTRIES * stride;
+	input->stride = input->longest <= 256 ? 256 : (input->longest + 63) & ~63U;
+	/* A frame that straddles no page is one piece less for a device that gathers: two to a page, if there is room. */
+	if (BY_REFERENCE && input->stride > 256 && input->pieces <= MOST_BYTES / 2048)
+		input->stride = 2048;
+	bind.frame_bytes = input->pieces * input->stride;
 	fd = open("/dev/ktx", O_RDWR);
 	if (fd < 0 || ioctl(fd, KTX_IOC_BIND, &bind))
 		fail("/dev/ktx");
 	map = mmap(NULL, bind.map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)
 		fail("mmap");
-	slots = bind.frame_bytes / stride;
 	header = (void *)(map + bind.header_offset);
 	descriptors = (void *)(map + bind.submission_offset);
-	area = map + bind.frame_offset;
+	area = input->frames = map + bind.frame_offset;
 }
 
 static void read_completions(void)
@@ -64,26 +71,22 @@ void method_train(const struct input *input)
 
 		while (producer - header->completion_consumer + group > ENTRIES)
 			read_completions();
-		/* A device may read long frames late, where they lie. */
-		while (__atomic_load_n(&header->referenced, __ATOMIC_ACQUIRE) + group > slots)
-			usleep(20);
-		for (unsigned int i = 0; i < group; i++, sent++, producer++) {
-			unsigned int offset = producer % slots * stride;
-
-			memcpy(area + offset, input_frame(input, sent), input->length);
+		for (unsigned int i = 0; i < group; i++, sent++, producer++)
 			descriptors[producer & (ENTRIES - 1)] = (struct ktx_descriptor){
 				.launch_ns = input->start ? input->start + sent * input->gap : 0,
 				.cookie = producer,
-				.frame_offset = offset,
+				.frame_offset = input_frame(input, sent) - area,
 				.frame_length = input->length,
+				.flags = BY_REFERENCE ? 0 : KTX_FRAME_COPY,
 			};
-		}
 		__atomic_store_n(&header->submission_producer, producer, __ATOMIC_RELEASE);
 		while (header->submission_consumer != producer)
 			if (ioctl(fd, KTX_IOC_SUBMIT, 0) < 0 && errno != EAGAIN)
 				fail("submit");
 	}
-	/* Each frame has one completion. */
+	/* Each frame has one completion, and until a device has read a long one it is not built anew. */
 	while (header->completion_consumer - begin != input->count)
 		read_completions();
+	while (BY_REFERENCE && __atomic_load_n(&header->referenced, __ATOMIC_ACQUIRE))
+		usleep(20);
 }

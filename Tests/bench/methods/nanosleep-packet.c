@@ -9,7 +9,7 @@
 
 #include "schedule.h"
 
-void method_open(const struct input *input)
+void method_open(struct input *input)
 {
 	open_socket(input);
 	schedule_open();

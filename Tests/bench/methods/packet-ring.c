@@ -1,44 +1,46 @@
 // SPDX-License-Identifier: MIT
-/* A packet socket with a mapped ring, past the queueing discipline: frames are copied into it, and one call sends many. */
+/* A packet socket with a mapped ring, past the queueing discipline: frames are built in it, and one call sends many. */
 #include "input.h"
 
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SLOTS 1024U
 #define SLOT_BYTES 2048U
+#define FRAME_AT (TPACKET2_HDRLEN - sizeof(struct sockaddr_ll))
 
 static int fd;
 static unsigned char *ring;
-static unsigned int next;
+static unsigned int slots, next;
 
-void method_open(const struct input *input)
+void method_open(struct input *input)
 {
 	struct sockaddr_ll local = { .sll_family = AF_PACKET, .sll_ifindex = input->interface_index };
-	struct tpacket_req request = {
-		.tp_block_size = 2 * SLOT_BYTES, .tp_block_nr = SLOTS / 2, .tp_frame_size = SLOT_BYTES, .tp_frame_nr = SLOTS,
-	};
+	struct tpacket_req request = { .tp_block_size = 2 * SLOT_BYTES, .tp_frame_size = SLOT_BYTES };
 	int version = TPACKET_V2, bypass = 1;
 
+	slots = input->pieces;
+	request.tp_frame_nr = slots;
+	request.tp_block_nr = slots / 2;
 	fd = socket(AF_PACKET, SOCK_RAW, 0);
 	if (fd < 0 || setsockopt(fd, SOL_PACKET, PACKET_VERSION, &version, sizeof(version)) ||
 	    setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &bypass, sizeof(bypass)) ||
 	    setsockopt(fd, SOL_PACKET, PACKET_TX_RING, &request, sizeof(request)) ||
 	    bind(fd, (struct sockaddr *)&local, sizeof(local)))
 		fail("packet ring");
-	ring = mmap(NULL, SLOTS * SLOT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ring = mmap(NULL, slots * SLOT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (ring == MAP_FAILED)
 		fail("mmap");
+	input->frames = ring + FRAME_AT;
+	input->stride = SLOT_BYTES;
 }
 
 static struct tpacket2_hdr *slot(unsigned int number)
 {
-	return (void *)(ring + (size_t)(number % SLOTS) * SLOT_BYTES);
+	return (void *)(ring + (size_t)(number % slots) * SLOT_BYTES);
 }
 
 static unsigned int status(unsigned int number)
@@ -51,7 +53,7 @@ void method_train(const struct input *input)
 	unsigned int sent = 0;
 
 	while (sent < input->count) {
-		unsigned int group = input_group(input, sent, SLOTS / 2);
+		unsigned int group = input_group(input, sent, slots);
 
 		for (unsigned int i = 0; i < group; i++, sent++, next++) {
 			struct tpacket2_hdr *header = slot(next);
@@ -59,7 +61,6 @@ void method_train(const struct input *input)
 			/* Its frame before is not with the device any more. */
 			while (status(next) != TP_STATUS_AVAILABLE)
 				usleep(20);
-			memcpy((unsigned char *)header + TPACKET2_HDRLEN - sizeof(struct sockaddr_ll), input_frame(input, sent), input->length);
 			header->tp_len = input->length;
 			__atomic_store_n(&header->tp_status, TP_STATUS_SEND_REQUEST, __ATOMIC_RELEASE);
 		}

@@ -11,7 +11,7 @@
 
 static int fd;
 
-void method_open(const struct input *input)
+void method_open(struct input *input)
 {
 	struct sockaddr_ll local = { .sll_family = AF_PACKET, .sll_ifindex = input->interface_index };
 	int bypass = BYPASS;

@@ -28,7 +28,7 @@ static void tell(const char *path, const char *format, ...)
 		fail(path);
 }
 
-void method_open(const struct input *input)
+void method_open(struct input *input)
 {
 	const unsigned char *to = input->to;
 	unsigned int destination = ntohl(input->destination.s_addr);

@@ -4,7 +4,7 @@
 
 static int fd;
 
-void method_open(const struct input *input)
+void method_open(struct input *input)
 {
 	struct sockaddr_in peer = { .sin_family = AF_INET, .sin_addr = input->destination };
 

@@ -5,7 +5,8 @@
  *	METHOD [options]
  *
  * A train for each payload from -l to -L in steps of -k, all of it -r times; each train has a port of its own, counted up
- * from -p.
+ * from -p. With -T, each train is sent in parts of -G frames, one part begun every so many ns. For each train that it was asked
+ * for, -v prints its port and when it was begun and handed over, ns of CLOCK_MONOTONIC.
  */
 #include "input.h"
 
@@ -28,6 +29,8 @@ static struct input input = {
 static unsigned int first = 58, last, step = 1, runs = 1;
 static unsigned int pause_us = 2000; /* before each train: what the one before left behind is done */
 static uint64_t ahead; /* ns from the method's call to the first launch */
+static uint64_t period;
+static int verbose;
 
 uint64_t input_now(void)
 {
@@ -80,8 +83,8 @@ static void parse(int argc, char **argv)
 {
 	int letter;
 
-	while ((letter = getopt(argc, argv, "i:n:l:L:k:r:p:s:g:G:m:P:A:B:")) != -1) {
-		unsigned long long number = strtoull(optarg, NULL, 0);
+	while ((letter = getopt(argc, argv, "i:n:l:L:k:r:p:s:g:G:m:P:A:B:T:v")) != -1) {
+		unsigned long long number = optarg ? strtoull(optarg, NULL, 0) : 0;
 
 		switch (letter) {
 		case 'i': input.interface = optarg; break;
@@ -96,6 +99,8 @@ static void parse(int argc, char **argv)
 		case 'G': input.submit = number; break;
 		case 'm': input.pieces = number; break;
 		case 'P': pause_us = number; break;
+		case 'T': period = number; break; /* ns */
+		case 'v': verbose = 1; break;
 		case 'A': inet_aton(optarg, &input.source); break;
 		case 'B': inet_aton(optarg, &input.destination); break;
 		default: exit(64);
@@ -109,27 +114,55 @@ static void parse(int argc, char **argv)
 		input.pieces = input.count;
 }
 
+/* The train in parts, each as late as the one before makes it, but no earlier than is its turn. */
+static void send_in_parts(void)
+{
+	struct input part = input;
+	uint64_t turn = input_now();
+
+	for (unsigned int sent = 0; sent < input.count; sent += part.count, turn += period) {
+		struct timespec until = { .tv_sec = turn / 1000000000, .tv_nsec = turn % 1000000000 };
+
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+		part.count = input_group(&input, sent, 1);
+		part.frames = input_frame(&input, sent);
+		part.pieces = input.pieces - sent % input.pieces;
+		method_train(&part);
+	}
+}
+
 int main(int argc, char **argv)
 {
+	uint64_t begin;
+
 	inet_aton("10.9.0.1", &input.source);
 	inet_aton("10.9.0.2", &input.destination);
 	parse(argc, argv);
 	input.interface_index = if_nametoindex(input.interface);
 	input.longest = PAYLOAD_AT + last;
-	input.stride = (input.longest + 63) & ~63U;
-	input.frames = calloc(input.pieces, input.stride);
-	if (!input.frames || !input.interface_index)
+	if (!input.interface_index)
 		fail(input.interface);
-	input.length = input.longest;
 	method_open(&input);
+	if (!input.frames) {
+		input.stride = (input.longest + 63) & ~63U;
+		input.frames = calloc(input.pieces, input.stride);
+	}
+	if (!input.frames)
+		fail("memory");
 	for (unsigned int run = 0; run < runs; run++) {
 		for (unsigned int payload = first; payload <= last; payload += step) {
 			input.length = PAYLOAD_AT + payload;
 			for (unsigned int i = 0; i < input.pieces; i++)
 				build(input_frame(&input, i), i);
 			usleep(pause_us);
-			input.start = ahead ? input_now() + ahead : 0;
-			method_train(&input);
+			begin = input_now();
+			input.start = ahead ? begin + ahead : 0;
+			if (period)
+				send_in_parts();
+			else
+				method_train(&input);
+			if (verbose)
+				printf("%u %llu %llu\n", input.port, (unsigned long long)begin, (unsigned long long)input_now());
 			input.port++;
 		}
 	}

@@ -128,7 +128,7 @@ static inline void txtime_send(const struct input *input, unsigned int number, u
 		fail("sendmsg");
 }
 
-void method_open(const struct input *input)
+void method_open(struct input *input)
 {
 	struct sock_txtime txtime = { .clockid = TXTIME_CLOCK };
 	int priority = TXTIME_PRIORITY;

@@ -6,7 +6,7 @@
 
 static int fd;
 
-void method_open(const struct input *input)
+void method_open(struct input *input)
 {
 	fd = socket(AF_INET, SOCK_DGRAM, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, input->interface, strlen(input->interface) + 1))

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-/* AF_XDP without the driver's help: frames are copied into memory that the kernel knows, and from there by the kernel. */
+/* AF_XDP without the driver's help: frames are built in memory that the kernel knows, and copied from there by the kernel. */
 #include "input.h"
 
 #include <errno.h>
 #include <linux/if_xdp.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Of the rings; each frame has a slot of its own in memory. */
 #define SLOTS 1024U
 #define SLOT_BYTES 2048U
 
@@ -31,15 +31,15 @@ static struct ring mapped(const struct xdp_ring_offset *offset, size_t entry, ui
 	return (struct ring){ (void *)(map + offset->producer), (void *)(map + offset->consumer), map + offset->desc };
 }
 
-void method_open(const struct input *input)
+void method_open(struct input *input)
 {
 	struct sockaddr_xdp local = { .sxdp_family = AF_XDP, .sxdp_ifindex = input->interface_index, .sxdp_flags = XDP_COPY };
-	struct xdp_umem_reg umem = { .len = SLOTS * SLOT_BYTES, .chunk_size = SLOT_BYTES };
+	struct xdp_umem_reg umem = { .len = (uint64_t)input->pieces * SLOT_BYTES, .chunk_size = SLOT_BYTES };
 	struct xdp_mmap_offsets offsets;
 	socklen_t size = sizeof(offsets);
 	int slots = SLOTS;
 
-	memory = mmap(NULL, SLOTS * SLOT_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	memory = mmap(NULL, umem.len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (memory == MAP_FAILED)
 		fail("mmap");
 	umem.addr = (uintptr_t)memory;
@@ -55,6 +55,8 @@ void method_open(const struct input *input)
 	done = mapped(&offsets.cr, sizeof(uint64_t), XDP_UMEM_PGOFF_COMPLETION_RING);
 	if (bind(fd, (struct sockaddr *)&local, sizeof(local)))
 		fail("bind");
+	input->frames = memory;
+	input->stride = SLOT_BYTES;
 }
 
 /* Has the kernel take what is queued, which it does a few dozen at a time, and takes note of what is done. */
@@ -72,17 +74,17 @@ void method_train(const struct input *input)
 	while (sent < input->count) {
 		unsigned int group = input_group(input, sent, SLOTS / 2);
 
-		/* Chunks go round: as many as are not done are in use. */
+		/* Each frame that was sent has a completion. */
 		while (next + group - *done.consumer > SLOTS) {
 			kick();
 			if (next + group - *done.consumer > SLOTS)
 				usleep(20);
 		}
 		for (unsigned int i = 0; i < group; i++, sent++, next++) {
-			unsigned int offset = next % SLOTS * SLOT_BYTES;
+			struct xdp_desc *entry = (struct xdp_desc *)sending.entries + next % SLOTS;
 
-			memcpy(memory + offset, input_frame(input, sent), input->length);
-			((struct xdp_desc *)sending.entries)[next % SLOTS] = (struct xdp_desc){ .addr = offset, .len = input->length };
+			entry->addr = input_frame(input, sent) - memory;
+			entry->len = input->length;
 		}
 		__atomic_store_n(sending.producer, next, __ATOMIC_RELEASE);
 		while (__atomic_load_n(sending.consumer, __ATOMIC_ACQUIRE) != next)

@@ -2,8 +2,8 @@
 /*
  * Says when frames enter a network card's driver, whoever sends them: while it is loaded, the device's transmit function is
  * this module's, which looks at the clock and goes on to the driver's. A train is all UDP frames to one port. Of each train
- * the first frame is stamped and the one that makes it `frames`, so that those between cost a dozen instructions; with
- * `every`, all of them, up to so many in all. /proc/tap has it:
+ * the first frame is stamped and the one that makes it `frames`, so that those between cost a few instructions; with `every`,
+ * all of them, up to so many in all. /proc/tap has it:
  *
  *	PORT COUNT FIRST LAST		a line for each train; ns of CLOCK_MONOTONIC
  *	PORT NS				a line for each frame, with `every`
@@ -31,7 +31,8 @@ static unsigned int every;
 module_param(every, uint, 0);
 
 struct train {
-	u32 count;
+	u32 quiet; /* frames to come that are not stamped */
+	u32 count; /* of those that were not quiet, and all before them */
 	u64 first;
 	u64 last;
 };
@@ -47,43 +48,56 @@ static unsigned int stamped;
 static struct net_device *dev;
 static const struct net_device_ops *driver;
 static struct net_device_ops ours;
+static netdev_tx_t (*driver_xmit)(struct sk_buff *skb, struct net_device *to);
 
 /* Where the destination port is in the frames that are looked for. They are told by their bytes: AF_XDP says no protocol. */
 #define PORT_AT (ETH_HLEN + sizeof(struct iphdr) + offsetof(struct udphdr, dest))
 
-static struct train *train_of(const struct sk_buff *skb)
+/* Mapped rings leave all but the Ethernet header in pages. */
+static noinline unsigned int port_in_pages(const struct sk_buff *skb)
 {
-	__be16 copy;
+	__be16 copy = 0;
 	const __be16 *port = skb_header_pointer(skb, PORT_AT, sizeof(copy), &copy);
-	unsigned int number;
 
-	if (!port || ((const struct ethhdr *)skb->data)->h_proto != htons(ETH_P_IP))
-		return NULL;
-	number = ntohs(*port) - first_port;
-	return number < trains ? &seen[number] : NULL;
+	return port ? ntohs(*port) : 0;
+}
+
+static noinline netdev_tx_t xmit_stamped(struct sk_buff *skb, struct net_device *to, struct train *train)
+{
+	u64 now = ktime_get_ns();
+	netdev_tx_t result = driver_xmit(skb, to);
+
+	if (result != NETDEV_TX_OK)
+		return result;
+	if (stamped < every)
+		stamps[stamped++] = (struct stamp){ first_port + (train - seen), now };
+	if (!train->count) {
+		train->first = now;
+		if (!every && frames > 2)
+			train->quiet = frames - 2;
+		train->count = train->quiet;
+	}
+	train->count++;
+	if (train->count == frames)
+		train->last = now;
+	return result;
 }
 
 static netdev_tx_t start_xmit(struct sk_buff *skb, struct net_device *to)
 {
-	struct train *train = train_of(skb);
+	const u8 *bytes = skb->data;
+	unsigned int port = skb_headlen(skb) > PORT_AT + 1 ? bytes[PORT_AT] << 8 | bytes[PORT_AT + 1] : port_in_pages(skb);
+	struct train *train = &seen[port - first_port];
 	netdev_tx_t result;
-	u64 now = 0;
 
-	if (!train)
-		return driver->ndo_start_xmit(skb, to);
-	if (!train->count || train->count + 1 == frames || every)
-		now = ktime_get_ns();
+	if (port - first_port >= trains || ((const struct ethhdr *)bytes)->h_proto != htons(ETH_P_IP))
+		return driver_xmit(skb, to);
+	if (!train->quiet)
+		return xmit_stamped(skb, to, train);
 	/* The frame is not ours any more after that. */
-	result = driver->ndo_start_xmit(skb, to);
-	if (result != NETDEV_TX_OK)
-		return result;
-	if (!train->count)
-		train->first = now;
-	train->count++;
-	if (train->count == frames)
-		train->last = now;
-	if (stamped < every)
-		stamps[stamped++] = (struct stamp){ first_port + (train - seen), now };
+	result = driver_xmit(skb, to);
+	if (result == NETDEV_TX_OK)
+		train->quiet--;
 	return result;
 }
 
@@ -95,7 +109,7 @@ static int show(struct seq_file *file, void *unused)
 		seq_printf(file, "%u %llu\n", stamps[i].port, stamps[i].ns);
 	for (i = 0; !every && i < trains; i++)
 		if (seen[i].count)
-			seq_printf(file, "%u %u %llu %llu\n", first_port + i, seen[i].count, seen[i].first, seen[i].last);
+			seq_printf(file, "%u %u %llu %llu\n", first_port + i, seen[i].count - seen[i].quiet, seen[i].first, seen[i].last);
 	return 0;
 }
 
@@ -114,6 +128,7 @@ static int __init tap_init(void)
 	}
 	rtnl_lock();
 	driver = dev->netdev_ops;
+	driver_xmit = driver->ndo_start_xmit;
 	ours = *driver;
 	ours.ndo_start_xmit = start_xmit;
 	dev->netdev_ops = &ours;
