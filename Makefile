@@ -126,10 +126,12 @@ bench-devices: ## figures of sending on the emulated devices, written into docs/
 
 .PHONY: evaluation
 evaluation: ## measure everything that docs/evaluation.md shows, on all emulated devices, in virtual time (after setup-kernels; half an hour)
+	@set -e; for target in mips_24kc mipsel_24kc aarch64 armv7 x86_64; do $(MAKE) --no-print-directory --silent build TARGET=$$target; done
 	@Tests/bench/evaluate.sh all
 
 .PHONY: evaluation-quick
 evaluation-quick: ## the same with few sizes, on one device of each kind, into build/evaluation (some minutes)
+	@set -e; for target in mips_24kc aarch64 x86_64; do $(MAKE) --no-print-directory --silent build TARGET=$$target; done
 	@Tests/bench/evaluate.sh quick
 
 .PHONY: lint

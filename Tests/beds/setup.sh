@@ -107,6 +107,10 @@ for device in amd64 $devices; do
 		say "building libpcap for $device in $cache"
 		"$here/../bench/libpcap.sh" build "$cache" $device
 	fi
+	if [ $device != mips ] && [ ! -e "$("$here/../bench/probers.sh" path "$cache" $device)/bin/scamper" ]; then
+		say "bringing fping, mtr and scamper for $device"
+		"$here/../bench/probers.sh" build "$cache" $device
+	fi
 done
 if [ ! -e "$("$here/adbd.sh" path "$cache")/usr/sbin/adbd" ]; then
 	say "bringing Android's adbd for an emulated phone"

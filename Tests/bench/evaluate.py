@@ -22,7 +22,9 @@ from guest import ROOT
 GUESTS = 2
 EXPERIMENTS = {
     module.NAME: module
-    for module in map(importlib.import_module, ("sending_rate", "scheduling", "sustained", "timestamps", "capture"))
+    for module in map(
+        importlib.import_module, ("sending_rate", "scheduling", "sustained", "timestamps", "capture", "agent")
+    )
 }  # fmt: skip
 
 
