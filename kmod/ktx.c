@@ -85,7 +85,7 @@ static void detach_device(struct ktx *ktx)
 		ktx_references_end(ktx->references);
 	ktx->references = NULL;
 	ktx_stamp_destroy(ktx);
-	ktx_parts_end(ktx);
+	ktx_parts_end(&ktx->parts);
 	kvfree(ktx->handed);
 	ktx->handed = NULL;
 	ktrxer_map_free(&ktx->map);

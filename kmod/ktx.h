@@ -30,6 +30,17 @@ struct ktx_references {
 
 struct ktx_handed_list;
 
+/* Pages that a file keeps at most for frames that leave at once: those of a burst, and of one before it. */
+#define KTX_PART_PAGES 128U
+
+/* A circle of pages, each with a reference of ours. */
+struct ktx_parts {
+	struct page *pages[KTX_PART_PAGES];
+	u32 count;
+	u32 current_page; /* of which parts are taken */
+	u32 used; /* bytes of it */
+};
+
 struct ktx {
 	struct kref ref; /* the file's, and one for each rule that reacts through it */
 	struct list_head in_net; /* ktrxer_config */
@@ -56,8 +67,7 @@ struct ktx {
 
 	struct mutex submit; /* one submitter at a time */
 	u32 submission_consumer; /* submit */
-	struct page *part_page; /* submit; of which frames that leave at once have parts */
-	u32 part_used; /* submit; bytes of it */
+	struct ktx_parts parts; /* submit */
 
 	spinlock_t lock; /* BH; all that follows */
 	struct net_device *dev; /* NULL: gone; a reference is held */
@@ -158,8 +168,6 @@ u32 ktx_longest_frame(const struct net_device *dev);
  */
 enum ktx_status ktx_prepare(struct ktx *ktx, struct net_device *dev, const struct ktx_descriptor *descriptor,
 			    struct sk_buff **skb);
-/* Frames keep their parts of pages. Nobody submits any more, or `submit` is held. */
-void ktx_parts_end(struct ktx *ktx);
 /*
  * An empty skb for a frame of `length` bytes on this sender's interface, for a rule's frame: put the bytes with
  * skb_put(), all of them, then ktx_react() or ktx_reaction_free(). NULL without memory, below memory_ceiling as well,
@@ -177,6 +185,13 @@ void ktx_reaction_address(struct ktx *ktx, struct net_device *dev, struct sk_buf
 void *ktx_copy_frame(struct ktx *ktx, u32 offset, u32 length);
 struct ktx_references *ktx_references_new(struct ktx_header *header);
 void ktx_references_end(struct ktx_references *references);
+
+/* parts.c: memory of frames that leave at once. `submit` held. */
+
+/* An skb with so many bytes in one piece. NULL: no memory at hand, or too much is asked for. May sleep. */
+struct sk_buff *ktx_part_skb(struct ktx_parts *parts, unsigned int bytes);
+/* Gives up the pages; frames keep their parts. Nobody submits any more, or `submit` is held. */
+void ktx_parts_end(struct ktx_parts *parts);
 
 /* launch.c, xmit.c: skbs onto the wire. */
 

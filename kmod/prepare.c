@@ -15,7 +15,6 @@
 #include <linux/if_vlan.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
@@ -116,67 +115,15 @@ static enum ktx_status judge_descriptor(const struct ktx *ktx, const struct net_
 }
 
 /*
- * So many bytes of a page of the file's own: nobody else's frames keep it, nor does it come out of what is set aside
- * for interrupts. No larger page than four times what a short frame counts as: one that waits after all keeps it whole.
- */
-static void *take_part(struct ktx *ktx, unsigned int size)
-{
-	struct page *page = ktx->part_page;
-	void *part;
-
-	if (PAGE_SIZE > SZ_4K || size > PAGE_SIZE)
-		return NULL;
-	if (!page || size > PAGE_SIZE - ktx->part_used) {
-		if (!page || page_ref_count(page) != 1) {
-			page = alloc_page(GFP_KERNEL | __GFP_NOWARN);
-			if (!page)
-				return NULL;
-			ktx_parts_end(ktx);
-			ktx->part_page = page;
-		}
-		ktx->part_used = 0;
-	}
-	get_page(page);
-	part = page_address(page) + ktx->part_used;
-	ktx->part_used += size;
-	return part;
-}
-
-void ktx_parts_end(struct ktx *ktx)
-{
-	if (ktx->part_page)
-		put_page(ktx->part_page);
-	ktx->part_page = NULL;
-}
-
-/*
- * Part of a page instead of kmalloc(): a driver gives it back in a fifth of the time, and on a ring that a burst fills
- * many times that is part of the burst. NULL: no memory at hand, or too much is asked for.
- */
-static struct sk_buff *alloc_part(struct ktx *ktx, unsigned int bytes)
-{
-	unsigned int size = SKB_DATA_ALIGN(bytes) + SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
-	void *part = take_part(ktx, size);
-	struct sk_buff *skb;
-
-	if (!part)
-		return NULL;
-	skb = build_skb(part, size);
-	if (!skb)
-		skb_free_frag(part);
-	return skb;
-}
-
-/*
  * Room for `linear` bytes in one piece, with what the device wants before and behind them. `parts`: whose pages it may
  * be in, NULL for a frame that waits for its launch, and would keep the page from those that leave at once.
  */
-static struct sk_buff *alloc(struct ktx *parts, const struct net_device *dev, unsigned int linear, gfp_t gfp)
+static struct sk_buff *alloc(struct ktx_parts *parts, const struct net_device *dev, unsigned int linear, gfp_t gfp)
 {
 	unsigned int headroom = LL_RESERVED_SPACE(dev);
 	/* Short frames are filled up to the least that Ethernet allows by drivers that do not do it in hardware. */
 	unsigned int tailroom = max_t(unsigned int, dev->needed_tailroom, linear < ETH_ZLEN ? ETH_ZLEN - linear : 0);
-	struct sk_buff *skb = parts ? alloc_part(parts, headroom + linear + tailroom) : NULL;
+	struct sk_buff *skb = parts ? ktx_part_skb(parts, headroom + linear + tailroom) : NULL;
 
 	if (!skb)
 		skb = alloc_skb(headroom + linear + tailroom, gfp);
@@ -252,7 +199,7 @@ enum ktx_status ktx_prepare(struct ktx *ktx, struct net_device *dev, const struc
 			    struct sk_buff **result)
 {
 	enum ktx_status status = judge_descriptor(ktx, dev, descriptor);
-	struct ktx *parts = descriptor->launch_ns ? NULL : ktx;
+	struct ktx_parts *parts = descriptor->launch_ns ? NULL : &ktx->parts;
 	u8 *bytes = ktx->frames + descriptor->frame_offset;
 	u32 length = descriptor->frame_length;
 	struct ktx_frame *frame;

@@ -54,6 +54,24 @@ static inline void compat_hrtimer_setup(struct hrtimer *timer, enum hrtimer_rest
 }
 
 /*
+ * An skb around a part of a page, for who may sleep: out of those that drivers have just given back on this processor,
+ * where the kernel keeps them.
+ */
+static inline struct sk_buff *compat_build_skb(void *part, unsigned int size)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 13, 0)
+	struct sk_buff *skb;
+
+	local_bh_disable();
+	skb = napi_build_skb(part, size);
+	local_bh_enable();
+	return skb;
+#else
+	return build_skb(part, size);
+#endif
+}
+
+/*
  * Pages of somebody else's in an skb: `done` is called once when nobody reads them any more. The stack copies them
  * where they would outlive the sending (skb_orphan_frags_rx) or be in two places (skb_clone).
  */
