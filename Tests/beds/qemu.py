@@ -202,8 +202,9 @@ class ExactRun:
 
 
 def exact_run(root, kernel, scripts, cards=("e1000", "e1000"), modules=(), files=(), shift=3, memory="256M",
-              dump=None, timeout=120, only=None):
-    """Runs scripts in a guest of their own. One instruction takes 2^shift ns. `dump` is the number of the card to capture at.
+              dump=None, dump_bytes=65536, timeout=120, only=None):
+    """Runs scripts in a guest of their own. One instruction takes 2^shift ns. `dump` is the number of the card to capture at,
+    so many bytes of each frame.
     With `only`, the guest is ended after so many scripts; up to there everything is as if it were not."""
     with tempfile.TemporaryDirectory(prefix="ktrxer-exact-") as name:
         folder = pathlib.Path(name)
@@ -215,7 +216,7 @@ def exact_run(root, kernel, scripts, cards=("e1000", "e1000"), modules=(), files
             *(option.format(results=folder / "results") for option in kernel.machine.port),
         ]
         if dump is not None:
-            command += ["-object", f"filter-dump,id=dump,netdev=n{dump},file={folder / 'dump'}"]
+            command += ["-object", f"filter-dump,id=dump,netdev=n{dump},file={folder / 'dump'},maxlen={dump_bytes}"]
         log = _ended(command, folder, timeout, only)
         said = _said(folder)
         results = []

@@ -168,7 +168,7 @@ def run(platform, folder, scripts, methods=(), kernel_modules=(), insert="", fil
     begin = f"{NAMES}{names}{NETWORK}\ninsmod /ktrxer.ko {insert}\nsleep 1"
     done = exact_run(
         root, platform.debian, [begin, *scripts], cards=[(model, hub) for _, model, hub in cards], modules=kernel_modules, files=[*inside, *files],
-        shift=platform.shift, memory=platform.memory, dump=dump, timeout=timeout,
+        shift=platform.shift, memory=platform.memory, dump=dump, dump_bytes=128, timeout=timeout,
     )
     begun, *done.results = done.results
     begun.check()
