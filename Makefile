@@ -49,6 +49,7 @@ test: ## set up, build, and pass all tests
 	@$(MAKE) --no-print-directory test-selftest
 	@$(MAKE) --no-print-directory test-kernel
 	@$(MAKE) --no-print-directory test-devices
+	@$(MAKE) --no-print-directory evaluation-check
 	@$(MAKE) --no-print-directory test-packaging
 	@$(MAKE) --no-print-directory test-network
 
@@ -133,6 +134,12 @@ evaluation: ## measure everything that docs/evaluation.md shows, on all emulated
 evaluation-quick: ## the same with few sizes, on one device of each kind, into build/evaluation (some minutes)
 	@set -e; for target in mips_24kc aarch64 x86_64; do $(MAKE) --no-print-directory --silent build TARGET=$$target; done
 	@Tests/bench/evaluate.sh quick
+
+.PHONY: evaluation-check
+evaluation-check: ## the quick evaluation twice: the same to the byte, and the figures that it is to reach hold
+	@set -e; for target in mips_24kc aarch64 x86_64; do $(MAKE) --no-print-directory --silent build TARGET=$$target; done
+	@Tests/bench/run.sh
+	@Tests/bench/evaluate.sh check.py
 
 .PHONY: lint
 lint: $(OBJ)/agent.o ## formatting and style of the sources, code that other targets could not run, kernel style and sparse for the module, manual pages and their examples

@@ -27,7 +27,7 @@ KERNEL_MODULES = ("crc32c_generic", "nf_tables", "nft_log", "nfnetlink_log")
 BEGIN = "insmod /arrivals.ko && chmod +x /capture && echo 1048576 > /proc/sys/net/core/optmem_max"
 
 
-def applies_to(names):
+def applies_to(names, _quick):
     """One of each device."""
     devices = {}
     for name in names:

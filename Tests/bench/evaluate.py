@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Measures everything that docs/evaluation.md shows, two guests at a time.
+"""Measures everything that docs/evaluation.md shows, two guests at a time; then draws its plots and writes its tables.
 
     evaluate.py [all|quick] [--platform NAME]... [--experiment NAME]... [--into FOLDER]
 
@@ -15,7 +15,9 @@ import tempfile
 import time
 import traceback
 
+import page
 import platforms
+import plots
 import results
 from guest import ROOT
 
@@ -34,7 +36,7 @@ def jobs(quick, only_platforms, only_experiments):
     for experiment in EXPERIMENTS.values():
         names = platforms.QUICK if quick else list(platforms.PLATFORMS)
         if hasattr(experiment, "applies_to"):
-            names = experiment.applies_to(names)
+            names = experiment.applies_to(names, quick)
         chosen += [(experiment, platforms.PLATFORMS[name]) for name in only_platforms or names]
     return [(experiment, platform) for experiment, platform in chosen if not only_experiments or experiment.NAME in only_experiments]
 
@@ -74,6 +76,8 @@ def main():
     failed = measure_all(quick, jobs(quick, chosen.platform, chosen.experiment), into)
     if failed:
         sys.exit(f"evaluate: {failed} measurements failed")
+    plots.draw(into)
+    print(f"evaluate: {page.write(into)}")
 
 
 if __name__ == "__main__":
