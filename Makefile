@@ -93,9 +93,9 @@ ANDROID_TARGET = $(or $(patsubst arm64-v8a,aarch64,$(filter arm64-v8a,$(ABI))),$
 .PHONY: android
 android: ## a phone's bundle, dist/ktrxer-VERSION-android-ABI.zip (ABI: arm64-v8a, the default, or armeabi-v7a)
 	@$(if $(ANDROID_TARGET),,echo "no ABI $(ABI); there are: arm64-v8a armeabi-v7a" >&2; exit 64)
-	@[ -z "$(ANDROID_NDK_ROOT)" ] || echo "note: ANDROID_NDK_ROOT is not used: programs are linked with musl and run on Android as they are" >&2
-	@$(MAKE) --no-print-directory --silent build TARGET=$(ANDROID_TARGET)
-	@android-ndk/bundle.py $(ABI) build/$(ANDROID_TARGET) "dist/ktrxer-$$(sed -n 's/^let version: StaticString = "\(.*\)"/\1/p' Sources/ktrxer-agent/Version.swift)-android-$(ABI).zip"
+	@$(MAKE) --no-print-directory --silent build TARGET=$(ANDROID_TARGET) NDK=$(ANDROID_NDK_ROOT)
+	@android-ndk/bundle.py $(ABI) build/$(ANDROID_TARGET)$(if $(ANDROID_NDK_ROOT),-android) \
+		"dist/ktrxer-$$(sed -n 's/^let version: StaticString = "\(.*\)"/\1/p' Sources/ktrxer-agent/Version.swift)-android-$(ABI).zip"
 
 .PHONY: module
 module: ## the kernel module for this machine's kernel (KDIR); kmod/Makefile has more

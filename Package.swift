@@ -17,7 +17,7 @@ let package = Package(
     ],
     targets: [
         .target(
-            name: "CKTRxer", exclude: ["start.c", "arc4random.c", "resolv_conf.c"],
+            name: "CKTRxer", exclude: ["start.c", "arc4random.c", "posix_memalign.c", "resolv_conf.c"],
             cSettings: [
                 .define("_GNU_SOURCE"), .define("KTRXER_SIMULATION"), .headerSearchPath("../../kmod/uapi"),
                 .unsafeFlags(["-Wall", "-Wextra", "-Werror"]),

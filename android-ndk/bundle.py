@@ -39,7 +39,9 @@ def device_files(abi, programs, epoch):
     for example in ("ping", "pair"):
         files[f"examples/{example}"] = ((programs / "examples" / example).read_bytes(), EXECUTABLE)
     files["symbols.txt"] = ((HERE / "symbols.txt").read_bytes(), PLAIN)
-    for name, text in (("VERSION", version()), ("ABI", abi), ("MADE", epoch)):
+    # Only toolchains/ndk.mk leaves such a file.
+    libc = "bionic" if (programs / "ndk").exists() else "musl"
+    for name, text in (("VERSION", version()), ("ABI", abi), ("MADE", epoch), ("LIBC", libc)):
         files[name] = (f"{text}\n".encode(), PLAIN)
     sums = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, (content, _) in sorted(files.items()))
     files["SHA256SUMS"] = (sums.encode(), PLAIN)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # How one target's agent is made: Embedded Swift and C objects, linked statically against musl. The
-# target's own file, toolchains/$(TARGET).mk, says with which compilers.
-OUT := build/$(TARGET)
+# target's own file, toolchains/$(TARGET).mk, says with which compilers. With NDK, an Android NDK's folder, the C library is
+# Android's instead (ndk.mk).
+OUT := build/$(TARGET)$(if $(NDK),-android)
 OBJ := $(OUT)/obj
 
 TARGETS := x86_64 aarch64 armv7 mips_24kc mipsel_24kc
@@ -22,8 +23,10 @@ SWIFTC := swiftc -target $(SWIFT_TRIPLE) $(SWIFT_FLAGS) -enable-experimental-fea
 	-Xcc -fomit-frame-pointer \
 	-file-prefix-map $(CURDIR)=. \
 	-I Sources/CKTRxer/include -I $(OBJ)
+WARNINGS := -Wall -Wextra -Werror
 # Nothing unwinds: no tables for it.
-DEVICE_CFLAGS = $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -ffunction-sections -fdata-sections \
+UNWIND_TABLES := .eh_frame
+DEVICE_CFLAGS = $(CFLAGS) -std=gnu11 $(WARNINGS) -D_GNU_SOURCE -ffunction-sections -fdata-sections \
 	-fno-asynchronous-unwind-tables \
 	-ffile-prefix-map=$(CURDIR)=. -I Sources/CKTRxer/include -I kmod/uapi -isystem $(OUT)/headers
 
@@ -43,15 +46,23 @@ RETARGET_LINK = @$(OBJ)/retarget.link
 endif
 IR_TO_OBJECT = sed -E -f $(OBJ)/calls.sed $(@:.o=.ll) $(RETARGET) > $(@:.o=.calls.ll) && \
 	$(CLANG) $(STATIC_FLAGS) -flto -Oz -Wno-override-module -c -x ir $(@:.o=.calls.ll) -o $@
-# lld would name a dynamic linker in a static program as long as the compiler driver speaks of one. Blocks stay in
-# the order of the source: reordered for speed, they need more jumps. What is better for one machine is in its file.
-LINK_FLAGS := -Wl,--no-dynamic-linker,--wrap=__get_resolv_conf -Wl,--gc-sections,--icf=all,--build-id=none \
+# Blocks stay in the order of the source: reordered for speed, they need more jumps. What is better for one machine is in its
+# file.
+LINK_FLAGS = -Wl,--gc-sections,--icf=all,--build-id=none \
 	-Wl,--lto-O2 -Wl,-mllvm,-enable-machine-outliner=always \
 	-Wl,-mllvm,-disable-block-placement,-mllvm,-tail-merge-size=2 $(MACHINE_LINK_FLAGS)
+
+# lld would name a dynamic linker in a static program as long as the compiler driver speaks of one.
+LINK_KIND := -static -Wl,--no-dynamic-linker,--wrap=__get_resolv_conf
 
 LITE_SOURCES := $(shell find Sources/KTRxerLite -name '*.swift' | LC_ALL=C sort)
 AGENT_SOURCES := $(shell find Sources/ktrxer-agent -name '*.swift' | LC_ALL=C sort)
 C_SOURCES := $(shell find Sources/CKTRxer -name '*.c' | LC_ALL=C sort)
+# What stands in for parts of musl, or changes it.
+MUSL_SOURCES := $(addprefix Sources/CKTRxer/,arc4random.c posix_memalign.c resolv_conf.c)
+ifdef NDK
+C_SOURCES := $(filter-out $(MUSL_SOURCES),$(C_SOURCES))
+endif
 C_HEADERS := $(shell find Sources/CKTRxer -name '*.h' -o -name '*.modulemap') kmod/uapi/ktrxer_uapi.h
 C_OBJECTS := $(patsubst Sources/CKTRxer/%.c,$(OBJ)/%.o,$(C_SOURCES))
 
@@ -61,7 +72,7 @@ LIBC_OPTIONS = $(CACHE) $(COMPILER) $(MACHINE) $(STATIC_FLAGS)
 LIBC_FOLDER := $(shell toolchains/musl.sh path $(LIBC_OPTIONS))
 LIBC := $(wildcard $(LIBC_FOLDER)/libc.a)
 ifdef CROSS
-include toolchains/$(if $(SDK_CROSS),sdk,cross).mk
+include toolchains/$(if $(NDK),ndk,$(if $(SDK_CROSS),sdk,cross)).mk
 else
 LIBC_FLAGS := $(addprefix -L,$(dir $(LIBC)))
 endif
@@ -77,9 +88,9 @@ toolchain-check:
 	@toolchains/check.sh $(TARGET) 6.3 $(firstword $(CC)) $(TOOLCHAIN_FILES) $(firstword $(KERNEL_HEADERS))
 
 define LINK
-$(CC) -B$(SWIFT_BIN) -fuse-ld=lld -static $(LIBC_FLAGS) $(LINK_FLAGS) $(RETARGET_LINK) -o $@.unstripped \
+$(CC) -B$(SWIFT_BIN) -fuse-ld=lld $(LINK_KIND) $(LIBC_FLAGS) $(LINK_FLAGS) $(RETARGET_LINK) -o $@.unstripped \
 	$(LINK_START) $(filter %.o,$^) $(LINK_END)
-$(STRIP) -R .comment -R .eh_frame $(addprefix -R ,$(DEAD_SECTIONS)) -o $@ $@.unstripped
+$(STRIP) $(addprefix -R ,.comment $(UNWIND_TABLES) $(DEAD_SECTIONS)) -o $@ $@.unstripped
 endef
 
 $(OUT)/ktrxer-agent: $(OBJ)/agent.o $(OBJ)/KTRxerLite.o $(C_OBJECTS) $(LIBC)
@@ -100,7 +111,8 @@ $(OBJ)/agent.o: $(AGENT_SOURCES) $(OBJ)/KTRxerLite.o $(OBJ)/calls.sed
 # The C library: machine code for any linker, in which only what ktrxer.h declares has a name. Sections stay apart, so
 # that --gc-sections leaves the rest out of a program.
 LIBRARY_FLAGS := $(or $(STATIC_FLAGS),-fPIC)
-LIBRARY_C_OBJECTS := $(patsubst $(OBJ)/%,$(OBJ)/library/%,$(filter-out $(OBJ)/start.o $(OBJ)/resolv_conf.o,$(C_OBJECTS)))
+LIBRARY_C_OBJECTS := $(patsubst $(OBJ)/%,$(OBJ)/library/%,$(filter-out \
+	$(addprefix $(OBJ)/,start.o posix_memalign.o resolv_conf.o),$(C_OBJECTS)))
 LIBRARY_NAMES = sed -n 's/^[a-z].*\(ktrxer_[a-z_]*\)(.*/\1/p' Sources/CKTRxer/include/ktrxer.h
 
 $(OUT)/libktrxer.a: $(OBJ)/KTRxerLite.o $(LIBRARY_C_OBJECTS) $(OUT)/ktrxer.h
@@ -118,9 +130,9 @@ $(OUT)/ktrxer.h: Sources/CKTRxer/include/ktrxer.h | $(OBJ)
 # Linked twice: as one does it first, and as small as it gets. On MIPS the whole of it is out of reach of short offsets.
 $(OUT)/examples/%: examples/c/%.c $(OUT)/libktrxer.a
 	mkdir -p $(OUT)/examples
-	$(if $(filter mips%,$(TARGET)),,$(CC) $(CFLAGS) $(STATIC_FLAGS) -static $(EXAMPLE_LINKER) -I $(OUT) $(LINK_START) $< \
+	$(if $(filter mips%,$(TARGET)),,$(CC) $(CFLAGS) $(STATIC_FLAGS) $(firstword $(LINK_KIND)) $(EXAMPLE_LINKER) -I $(OUT) $(LINK_START) $< \
 		$(OUT)/libktrxer.a $(LINK_END) -o $@)
-	$(CC) $(CFLAGS) $(STATIC_FLAGS) -std=gnu11 -Wall -Wextra -Werror -ffunction-sections -static \
+	$(CC) $(CFLAGS) $(STATIC_FLAGS) -std=gnu11 $(WARNINGS) -ffunction-sections $(firstword $(LINK_KIND)) \
 		$(EXAMPLE_LINKER) -Wl,--gc-sections -I $(OUT) $(LINK_START) $< $(OUT)/libktrxer.a $(LINK_END) -o $@
 	$(STRIP) $(addprefix -R ,$(DEAD_SECTIONS)) $@
 
@@ -146,7 +158,7 @@ $(OUT)/swift: toolchains/donor.sh toolchains/$(TARGET).mk
 # musl brings no kernel headers; these are the kernel's own, user-space view.
 $(OUT)/headers: | $(OBJ)
 	mkdir -p $@
-	ln -sfn $(KERNEL_HEADERS) $@/
+	$(if $(KERNEL_HEADERS),ln -sfn $(KERNEL_HEADERS) $@/)
 
 $(OBJ) $(OBJ)/library: | toolchain-check
 	mkdir -p $@

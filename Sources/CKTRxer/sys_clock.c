@@ -5,6 +5,8 @@
 #include <sys/timex.h>
 #include <time.h>
 
+#include "bionic.h"
+
 static int64_t read_clock(clockid_t clock)
 {
 	struct timespec now;

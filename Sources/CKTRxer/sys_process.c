@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bionic.h"
+
 int32_t ktrxer_write_all(int32_t descriptor, const void *bytes, uint32_t count)
 {
 	const char *cursor = bytes;

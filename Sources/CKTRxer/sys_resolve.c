@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "sys_resolve.h"
+#include "sys_process.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -51,6 +52,7 @@ static int32_t set_servers(const void *servers, uint32_t length)
 	return result;
 }
 
+#ifndef __ANDROID__
 int32_t ktrxer_resolve_servers(const void *servers, uint32_t length)
 {
 	const char *variable = getenv("KTRXER_RESOLVER");
@@ -59,6 +61,15 @@ int32_t ktrxer_resolve_servers(const void *servers, uint32_t length)
 		return 0;
 	return set_servers(variable, (uint32_t)strlen(variable));
 }
+#else
+/* bionic has Android's netd look names up, which asks whom the network that the phone is in has named. */
+int32_t ktrxer_resolve_servers(const void *servers, uint32_t length)
+{
+	static const char unused[] = "resolver is not used: names are looked up by Android itself\n";
+
+	return set_servers(servers, length) ? 0 : ktrxer_write_all(STDERR_FILENO, unused, sizeof(unused) - 1);
+}
+#endif
 
 void ktrxer_resolve_own_servers(char out[KTRXER_RESOLVE_SERVERS_BYTES])
 {
@@ -106,6 +117,7 @@ static int look_up(const char *name, int family, struct addrinfo **list)
 	return getaddrinfo(name, NULL, &hints, list);
 }
 
+#ifndef __ANDROID__
 /* ms for each server, one after the other: the C library has waited its own time before. */
 enum { PATIENCE = 700 };
 
@@ -142,7 +154,7 @@ static char *next_server(char **rest)
 	static const char key[] = { 'n', 'a', 'm', 'e', 's', 'e', 'r', 'v', 'e', 'r' };
 
 	while (**rest) {
-		char *line = *rest, *end = strchrnul(line, '\n');
+		char *line = *rest, *end = line + strcspn(line, "\n");
 
 		*rest = *end ? end + 1 : end;
 		*end = 0;
@@ -213,6 +225,19 @@ const char *ktrxer_resolve_first(void)
 	server = list.next(&list.rest);
 	return server ? server : "";
 }
+#else
+/* netd has asked all that there are, and does not say more. */
+static uint8_t server_status(const char *name)
+{
+	(void)name;
+	return KTRXER_RESOLVE_FAILED;
+}
+
+const char *ktrxer_resolve_first(void)
+{
+	return "netd";
+}
+#endif
 
 static uint8_t failure_status(const char *name, int error)
 {

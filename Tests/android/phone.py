@@ -109,6 +109,6 @@ class Phone:
 
 def bundle(abi="arm64-v8a"):
     """The zip of the ABI, made as a user makes it."""
-    made = subprocess.run(["make", "-s", "android", f"ABI={abi}"], cwd=ROOT, capture_output=True, text=True)
+    made = subprocess.run(["make", "-s", "android", f"ABI={abi}", "ANDROID_NDK_ROOT="], cwd=ROOT, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
     return ROOT / made.stdout.strip().splitlines()[-1].partition(":")[0]

@@ -18,7 +18,7 @@ WANTED = {
     "device/ktrxer-agent", "device/preflight.sh", "device/start.sh", "device/stop.sh", "device/running.sh",
     "device/settle.sh", "device/ktrxer.conf",
     "device/examples/ping", "device/examples/pair", "device/symbols.txt", "device/SHA256SUMS", "device/VERSION", "device/ABI",
-    "device/MADE",
+    "device/MADE", "device/LIBC",
 }
 
 

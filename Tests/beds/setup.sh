@@ -19,7 +19,7 @@ what=${1:-all}
 build_packages="gcc binutils libc6-dev make musl-tools linux-libc-dev patch iproute2 ethtool"
 test_packages="python3-venv cron dkms strace systemd tcpdump tshark fping mtr-tiny scamper mandoc shellcheck adb unzip busybox-static wireguard-tools \
 	linux-source-6.1 flex bison bc xz-utils kmod cpio pahole sparse qemu-system-x86 qemu-system-mips qemu-system-arm \
-	libc6-dev-mips-cross libc6-dev-mipsel-cross libc6-dev-arm64-cross libc6-dev-armhf-cross"
+	libc6-dev-mips-cross libc6-dev-mipsel-cross libc6-dev-arm64-cross libc6-dev-armhf-cross libc6-dev-armel-cross"
 target_packages="qemu-user-static $(sed -n 's/^PACKAGES := //p' "$here"/../../toolchains/*.mk | tr '\n' ' ')"
 kernel_packages="debootstrap"
 python_packages="pytest pytest-xdist matplotlib"

@@ -46,7 +46,10 @@ if [ "$module" != yes ] && [ "$uid" = 0 ] && [ -r /proc/kallsyms ]; then
 	if [ -n "$missing" ]; then say symbols "missing in this kernel: $missing"; else say symbols "all that the module needs are there"; fi
 fi
 servers=$(cat ../resolver 2> /dev/null)
-if [ -n "$servers" ]; then say names "looked up at $servers (file resolver)"; else say names "nobody known to ask; only addresses can be targets (push.sh -n SERVER)"; fi
+if [ "$(cat LIBC)" = bionic ]; then say names "looked up by Android"
+elif [ -n "$servers" ]; then say names "looked up at $servers (file resolver)"
+else say names "nobody known to ask; only addresses can be targets (push.sh -n SERVER)"
+fi
 
 [ "$uid" != 0 ] || works="packet transport, socket transport"
 [ "$module" != yes ] || [ "$uid" != 0 ] || works="kernel transport, $works"

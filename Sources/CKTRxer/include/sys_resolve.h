@@ -36,8 +36,9 @@ int32_t ktrxer_resolve_check(const void *servers, uint32_t length);
 /*
  * Name servers to ask from now on in place of those of /etc/resolv.conf, as text that passes the check. Empty (or refused):
  * those of the environment variable KTRXER_RESOLVER, in the same form; without it, those of /etc/resolv.conf. It is for
- * systems that have no such file, as Android has none. In the device binary only (resolv_conf.c); elsewhere the C library asks
- * whom it likes. Returns 0, or -EINVAL where it comes down to the variable and that does not pass the check: it is not used.
+ * systems that have no such file, as Android has none. In the device binary with musl only (resolv_conf.c); elsewhere the C
+ * library asks whom it likes: bionic has Android do it, and a line says that these servers are not asked. Returns 0, or
+ * -EINVAL where it comes down to the variable and that does not pass the check: it is not used.
  */
 int32_t ktrxer_resolve_servers(const void *servers, uint32_t length);
 /* The first name server that is asked, as text; "" when none is set or written anywhere. Valid until the next call. */
