@@ -15,7 +15,7 @@ from guest import ROOT
 WANTED = {
     "push.sh", "pull.sh", "module.prop", "service.sh", "uninstall.sh", "customize.sh", "ABI", "VERSION", "MADE", "LICENSE",
     "META-INF/com/google/android/update-binary", "META-INF/com/google/android/updater-script", "device/ktrxer",
-    "device/ktrxer-agent", "device/preflight.sh", "device/start.sh", "device/stop.sh", "device/running.sh",
+    "device/ktrxer-agent", "device/preflight.sh", "device/start.sh", "device/stop.sh", "device/running.sh", "device/owned.sh",
     "device/settle.sh", "device/ktrxer.conf",
     "device/examples/ping", "device/examples/pair", "device/symbols.txt", "device/SHA256SUMS", "device/VERSION", "device/ABI",
     "device/MADE", "device/LIBC",
@@ -118,3 +118,14 @@ def test_push_names_the_bundle_beside_it(unzipped, tmp_path):
 def test_usage(unzipped):
     seen = subprocess.run([unzipped / "push.sh", "--what"], capture_output=True, text=True)
     assert seen.returncode == 64 and "usage: push.sh [-s SERIAL]" in seen.stderr, seen
+
+
+SCRIPTS = [path for path in sorted((ROOT / "android-ndk").rglob("*")) if path.is_file() and (path.suffix == ".sh" or path.name in ("ktrxer", "update-binary"))]
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_script(path):
+    """dash is the closest that shellcheck knows to a phone's shell."""
+    checked = subprocess.run(["shellcheck", "-s", "dash", "-e", "SC1091", path], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+    assert subprocess.run(["busybox", "ash", "-n", path]).returncode == 0

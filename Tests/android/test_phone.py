@@ -184,6 +184,37 @@ def test_root_s_jobs_are_not_the_shell_users_to_end(phone):
     assert shell(phone, f"sh {HOME}/bundle/stop.sh", phone.root).returncode == 0
 
 
+@pytest.mark.parametrize(
+    "prepare, undo, named",
+    [
+        ("ln -s /data/other/victim agent.log", "rm agent.log", "./agent.log"),
+        ("mv ktrxer.conf mine; ln -s /data/other/victim ktrxer.conf", "mv mine ktrxer.conf", "./ktrxer.conf"),
+        ("ln -s /data/other results/records", "rm results/records", "./results/records"),
+        ("touch bundle/odd; chown 1234 bundle/odd", "rm bundle/odd", "./bundle/odd"),
+    ],
+)  # fmt: skip
+def test_root_follows_nobody_s_links(phone, unzipped, prepare, undo, named):
+    """Whoever has the shell could have root write, or run, elsewhere: start.sh, stop.sh and a push say so, and change nothing."""
+    shell(phone, f"echo precious > /data/other/victim; rm -f {HOME}/agent.log; cd {HOME} && {prepare}", phone.root)
+    said = f"{named} is a link, or neither root's nor the shell user's, and root does not touch it; remove it, and push again"
+    for script in "start.sh", "stop.sh":
+        seen = shell(phone, f"sh {HOME}/bundle/{script}", phone.root)
+        assert seen.returncode == 1 and seen.stdout == "" and seen.stderr == f"{script}: {said}\n", seen
+    seen = phone.script(unzipped / "push.sh", "-s", phone.root)
+    assert seen.returncode == 1 and f"settle.sh: {said}" in seen.stderr, seen
+    assert shell(phone, "cat /data/other/victim; ls /data/other", phone.root).stdout == "precious\nvictim\n"
+    assert shell(phone, f"cd {HOME} && {undo} && rm -r new", phone.root).returncode == 0
+
+
+def test_folder_that_is_a_link(phone, unzipped):
+    shell(phone, f"mv {HOME} /data/other/ktrxer; ln -s /data/other/ktrxer {HOME}", phone.root)
+    seen = phone.script(unzipped / "push.sh", "-s", phone.root)
+    assert seen.returncode == 1 and f"push.sh: {HOME} on the device is a link; remove it: adb shell rm {HOME}" in seen.stderr, seen
+    seen = shell(phone, f"sh {HOME}/bundle/start.sh", phone.root)
+    assert seen.returncode == 1 and f"start.sh: {HOME} is a link" in seen.stderr, seen
+    assert shell(phone, f"rm {HOME} && mv /data/other/ktrxer {HOME}", phone.root).returncode == 0
+
+
 def test_number_of_another_process(phone):
     """What agent.pid names after a restart of the phone may be anybody, with our name in its arguments."""
     seen = shell(phone, f"tail -f {HOME}/ktrxer.conf > /dev/null & echo $! > {HOME}/agent.pid; sh {HOME}/bundle/stop.sh; kill $!", phone.root)

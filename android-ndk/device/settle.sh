@@ -4,6 +4,8 @@
 # it. What is the user's (job file, name servers, results) stays. settle.sh [SERVERS [HOME]]
 # HOME is where the folder will be in the end, if that is elsewhere.
 cd "${0%/*}/.." || exit 1
+. new/owned.sh
+owned || exit 1
 # adb's daemon lets anybody write what is made under it, and the agent writes no records where anybody may.
 umask 022
 chmod -R go-w new
@@ -49,5 +51,6 @@ rm -rf old
 [ ! -d bundle ] || mv bundle old || exit 1
 mv new bundle || { mv old bundle; exit 1; }
 rm -rf old
-ln -sf bundle/ktrxer ktrxer 2> /dev/null || cp bundle/ktrxer ktrxer
+rm -f ktrxer
+cp bundle/ktrxer ktrxer
 [ $was = no ] || sh bundle/start.sh

@@ -4,6 +4,8 @@
 # Ends what start.sh started. Results stay. stop.sh --unload takes the module out, too.
 # 1: nothing runs; 2: it runs as another user, and this one may not end it.
 cd "${0%/*}/.." || exit 1
+. bundle/owned.sh
+owned || exit 1
 . bundle/running.sh
 status=1
 if running; then

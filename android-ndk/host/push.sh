@@ -64,6 +64,7 @@ case $there in '' | *[!0-9]*) there=0 ;; esac
 [ "$there" -le "$made" ] || [ $force = yes ] ||
 	fail "the bundle on the device is newer ($(device shell "cat $to/bundle/VERSION" < /dev/null | tr -d '\r')); to put this one over it, say --force"
 
+device shell "[ ! -L $to ]" < /dev/null || fail "$to on the device is a link; remove it: adb shell rm $to"
 say "pushing to $to"
 device shell "umask 022 && rm -rf $to/new && mkdir -p $to/new" < /dev/null || fail "cannot make $to on the device"
 device push "$here/device/." "$to/new/" > /dev/null || fail "the push did not finish; what was on the device is as it was. Try again"
