@@ -106,7 +106,7 @@ kernels-table: build ## build the kernel module for every kernel that is here, t
 	@Tests/kernel/kernels_table.sh
 
 .PHONY: ipk
-ipk: build ## packages for OpenWrt's opkg: agent and C library for TARGET, with KDIR (a kernel tree) the module, into dist/
+ipk: build ## packages for OpenWrt's opkg: agent and C library for TARGET, with KDIR (a kernel tree) the module, into dist/; SIGN_KEY signs the index
 	@packaging/make_packages.py ipk $(PACKAGING_OPTIONS)
 
 .PHONY: apk
@@ -115,6 +115,7 @@ apk: build ## the same for OpenWrt 25.12 and newer, where apk-tools 3 is on the 
 
 # CROSS_COMPILE is of the compiler that the kernel was built with.
 PACKAGING_OPTIONS = --target $(TARGET) --architecture $(OPENWRT_ARCHITECTURE) --output dist $(addprefix --kdir ,$(KDIR)) \
+	$(addprefix --sign-key ,$(SIGN_KEY)) \
 	--cross-compile '$(or $(CROSS_COMPILE),$(COMPILER)-)'
 
 .PHONY: bench-kernel

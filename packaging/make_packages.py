@@ -3,9 +3,10 @@
 """Makes the packages of the feed without OpenWrt's build system, from what `make build TARGET=…` has built:
 
     make_packages.py ipk|apk --target TARGET --architecture NAME --output FOLDER [--kdir TREE --cross-compile PREFIX]
+        [--sign-key FILE]
 
-With a kernel tree the module is built for it, too. ipk also writes the folder's index. One line for each package: its size, and
-where it is.
+With a kernel tree the module is built for it, too. ipk also writes the folder's index, and signs it if there is a secret key.
+One line for each package: its size, and where it is.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import apk
 import index
 import ipk
 import kernel_dependency
+import signature
 import staging
 from failure import Failure
 from staging import ROOT
@@ -69,6 +71,10 @@ def staged_packages(options, folder):
 def make(options):
     epoch = source_date_epoch()
     program = apk.apk_program() if options.format == "apk" else None
+    if options.sign_key:
+        if program:
+            raise Failure("SIGN_KEY is for the index of ipk packages; apk signs its own: apk mkndx --sign-key")
+        signature.signing_program()
     folder = options.output / options.architecture
     with tempfile.TemporaryDirectory(prefix="ktrxer-packages-") as name:
         scratch = pathlib.Path(name)
@@ -88,6 +94,7 @@ def make(options):
             print(f"{path.stat().st_size:8} bytes  {path}")
     if not program:
         index.write_index(folder)
+        signature.sign_index(folder, options.sign_key)
 
 
 def main():
@@ -98,6 +105,7 @@ def main():
     parser.add_argument("--output", required=True, type=pathlib.Path)
     parser.add_argument("--kdir")
     parser.add_argument("--cross-compile", default="")
+    parser.add_argument("--sign-key")
     try:
         make(parser.parse_args())
     except (Failure, OSError) as failure:

@@ -17,7 +17,7 @@ cache=${KTRXER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ktrxer}
 what=${1:-all}
 
 build_packages="gcc binutils libc6-dev make musl-tools linux-libc-dev patch iproute2 ethtool"
-test_packages="python3-venv cron dkms strace systemd tcpdump tshark fping mtr-tiny scamper mandoc shellcheck adb unzip busybox-static wireguard-tools \
+test_packages="python3-venv cron dkms strace systemd tcpdump tshark fping mtr-tiny scamper mandoc shellcheck adb unzip signify-openbsd busybox-static wireguard-tools \
 	linux-source-6.1 flex bison bc xz-utils kmod cpio pahole sparse qemu-system-x86 qemu-system-mips qemu-system-arm \
 	libc6-dev-mips-cross libc6-dev-mipsel-cross libc6-dev-arm64-cross libc6-dev-armhf-cross libc6-dev-armel-cross"
 target_packages="qemu-user-static $(sed -n 's/^PACKAGES := //p' "$here"/../../toolchains/*.mk | tr '\n' ' ')"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The packages are what opkg takes, hold what the feed says, and come out the same each time."""
 
+import base64
 import gzip
 import hashlib
 import io
@@ -13,6 +14,7 @@ import pytest
 from conftest import TARGET, pack
 
 import kernel_dependency
+import signature
 import staging
 from failure import Failure
 from guest import ROOT
@@ -111,6 +113,41 @@ def test_index(packages):
         assert int(fields["Size"]) == len(content) and fields["SHA256sum"] == hashlib.sha256(content).hexdigest()
         own = ipk_reader.read(content).fields
         assert all(fields[name].strip() == own[name].splitlines()[0] for name in own)
+
+
+def _key(path):
+    """The bytes of a key or a signature: a line of comment, a line of base64."""
+    comment, line = path.read_text().splitlines()
+    assert comment.startswith("untrusted comment: ")
+    return base64.b64decode(line, validate=True)
+
+
+def test_signature(tmp_path):
+    """What usign reads (its struct pubkey and struct sig: "Ed", the key's number, the rest), true for this index and no other."""
+    secret, public = tmp_path / "my.sec", tmp_path / "my.pub"
+    subprocess.run(["signify-openbsd", "-G", "-n", "-c", "routers", "-s", secret, "-p", public], check=True)
+    assert pack(tmp_path, "--sign-key", secret).returncode == 0
+    index, made = tmp_path / TARGET / "Packages", tmp_path / TARGET / "Packages.sig"
+    key, signed = _key(public), _key(made)
+    assert (len(key), len(signed)) == (2 + 8 + 32, 2 + 8 + 64)
+    assert key[:2] == signed[:2] == b"Ed" and key[2:10] == signed[2:10]
+    verify = ["signify-openbsd", "-V", "-p", public, "-m", index, "-x", made]
+    assert subprocess.run(verify, capture_output=True).returncode == 0
+    index.write_text(index.read_text() + "\n")
+    assert subprocess.run(verify, capture_output=True).returncode != 0
+    # A signature of another index does not stay beside a new one.
+    assert pack(tmp_path).returncode == 0 and index.exists() and not made.exists()
+
+
+def test_signature_cannot_be_made(tmp_path, monkeypatch):
+    """A key that is none, and no program: one line, no signature."""
+    (tmp_path / "none.sec").write_text("nothing\n")
+    done = pack(tmp_path, "--sign-key", tmp_path / "none.sec")
+    assert done.returncode == 69 and "cannot be signed with" in done.stderr and done.stderr.count("\n") == 1, done
+    assert not list(tmp_path.rglob("*.sig"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Failure, match="install signify-openbsd"):
+        signature.signing_program()
 
 
 def _spoilt(packages, change):
