@@ -85,7 +85,7 @@ test-hour: ## an hour of jobs on the emulated router in virtual time (or KTRXER_
 
 .PHONY: test-packaging
 test-packaging: ## tests of the packages for routers and of the bundle for phones: their form, and life with them on emulated ones
-	@$(MAKE) --no-print-directory --silent build TARGET=mips_24kc
+	@set -e; for target in mips_24kc x86_64; do $(MAKE) --no-print-directory --silent build TARGET=$$target; done
 	@Tests/packaging/run.sh
 	@Tests/android/run.sh
 
