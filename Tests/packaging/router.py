@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The life of the packages on the emulated router, as one script for each step: installed, configured, reloaded, upgraded, restarted,
-driven by cron, removed. device/ stands in for OpenWrt's base system. On a clock that counts instructions, waiting costs little."""
+"""The life of the packages on the emulated router, as one script for each step: installed, configured, reloaded, upgraded; after a
+restart with what has been written, driven by cron, removed. device/ stands in for OpenWrt's base system. On a clock that counts
+instructions, waiting costs little."""
 
+import base64
 import dataclasses
 import pathlib
 import shutil
@@ -32,7 +34,9 @@ uptime_s() { cut -d' ' -f1 /proc/uptime; }
 """
 
 STEPS = {
+    # Configuration is flash memory here.
     "base": """
+umount /etc/config
 /bin/busybox --install -s /bin 2> /dev/null
 mkdir -p /tmp/run/procd /tmp/lock /etc/rc.d /etc/config /etc/crontabs /usr/lib/opkg/info
 echo 100000000 > /etc/space-left
@@ -50,7 +54,7 @@ files | diff /tmp/before - && echo "nothing installed"
 """,
     "install": """
 cat /kernel-package > /etc/kernel-package
-files > /tmp/before
+touch /before; files > /before
 began=$(uptime_s)
 opkg install /agent.ipk || exit 1
 echo "installed $began $(uptime_s)"
@@ -157,14 +161,26 @@ opkg install /agent-new.ipk; echo "status $?"
 cmp /etc/config/ktrxer /tmp/mine && ls /etc/config/ktrxer-opkg && grep -c 'a new default' /etc/config/ktrxer-opkg
 sleep 1; running && [ "$(agent)" != "$before" ] && echo "the new one runs"; ls /etc/rc.d
 """,
-    # What a restart is to packages: all ends, memory is empty, what rc.d names starts in order.
-    "reboot": """
+    # What is to be there after a restart: all files that are not as they were in the image, whose times are 0. Memory is not.
+    "shutdown": """
 sed -i "s|option output .*|option output '/etc/ktrxer/results.jsonl'|" /etc/config/ktrxer
-service ktrxer restart; sleep 25; kept=$(records /etc/ktrxer/results.jsonl); echo "before $((kept > 0))"
+service ktrxer restart; sleep 25; echo "before $(records /etc/ktrxer/results.jsonl)"; ls -d /tmp/ktrxer /var/run/ktrxer
 for script in /etc/rc.d/K*; do "$script" stop; done
-rmmod ktrxer; rm -rf /tmp/ktrxer /tmp/run; mkdir -p /tmp/run/procd
+find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /bed -o -path /modules \\) -prune -o \\
+    ! -type d -newer /init -print > /tmp/changed
+tar -czf /tmp/overlay.tar.gz $(cat /tmp/changed) 2> /dev/null && base64 /tmp/overlay.tar.gz
+""",
+}
+
+#: After that: the same image, what was changed, and a new kernel.
+STEPS_AFTER_RESTART = {
+    "base again": STEPS["base"],
+    "network again": devices.NETWORK,
+    "boot": """
+ls /tmp/ktrxer /var/run/ktrxer /dev/ktx 2> /dev/null; echo "found $(records /etc/ktrxer/results.jsonl)"
 kmodloader; for script in /etc/rc.d/S*; do "$script" boot; done
-sleep 25; now=$(records /etc/ktrxer/results.jsonl); echo "after $((now > kept))"; ls /dev/ktx; cat /lib/upgrade/keep.d/ktrxer-agent
+sleep 25; running && echo "after $(records /etc/ktrxer/results.jsonl)"; ls /dev/ktx; cat /lib/upgrade/keep.d/ktrxer-agent
+tail -n 1 /etc/ktrxer/results.jsonl
 """,
     "cron": """
 service ktrxer disable; service ktrxer stop
@@ -184,7 +200,7 @@ service ktrxer enable; service ktrxer start; sleep 1
 opkg remove kmod-ktrxer; echo "status $?"; lsmod | grep -c ktrxer; running && echo "the agent stays"
 opkg remove ktrxer-agent; echo "status $?"; pidof ktrxer-agent || echo "no process"
 rm -f /etc/config/ktrxer /etc/config/ktrxer-opkg /etc/config/ktrxer-module
-files | diff /tmp/before -; ls -d /tmp/ktrxer /var/run/ktrxer
+files | diff /before -; ls -d /tmp/ktrxer /var/run/ktrxer
 """,
 }
 
@@ -211,8 +227,16 @@ def live(packages, newer, folder):
         ("/resting.ko", kbed.built_module(devices.RESTING, device.kernel)),
         ("/kernel-package", ipk_reader.read(module.read_bytes()).fields["Depends"].encode() + b"\n"),
     ]  # fmt: skip
-    done = exact_run(
-        root, kernel, [PRELUDE + script for script in STEPS.values()], cards=(device.card,) * 3, files=files, shift=1,
+    done = _run(root, kernel, device, STEPS, files)
+    results = dict(zip(STEPS, done.results))
+    overlay = results["shutdown"].check().out.partition("/var/run/ktrxer\n")[2]
+    subprocess.run(["tar", "-xzf", "-", "-C", root], input=base64.b64decode(overlay), check=True)
+    again = _run(root, kernel, device, STEPS_AFTER_RESTART, files)
+    return Life(results | dict(zip(STEPS_AFTER_RESTART, again.results)), done.kernel_log + again.kernel_log)
+
+
+def _run(root, kernel, device, steps, files):
+    return exact_run(
+        root, kernel, [PRELUDE + script for script in steps.values()], cards=(device.card,) * 3, files=files, shift=1,
         memory=device.memory, timeout=400,
     )  # fmt: skip
-    return Life(dict(zip(STEPS, done.results)), done.kernel_log)

@@ -36,7 +36,7 @@ def lines(life, step):
 
 
 def test_bed(life):
-    for step in "base", "network":
+    for step in "base", "network", "base again", "network again":
         life.results[step].check()
 
 
@@ -142,9 +142,15 @@ def test_upgrade(life):
     ], result  # fmt: skip
 
 
-def test_reboot(life):
-    """Records that are configured to be kept are, the service and the module start again, sysupgrade keeps the folder."""
-    assert lines(life, "reboot") == ["before 1", "after 1", "/dev/ktx", "/etc/ktrxer/"], life.results["reboot"]
+def test_restart(life):
+    """What was in memory is gone; records that are configured to be kept are there, service and module start by themselves."""
+    before, *memory = lines(life, "shutdown")[:3]
+    assert before.startswith("before ") and int(before.split()[1]) > 0, life.results["shutdown"].err
+    assert memory == ["/tmp/ktrxer", "/var/run/ktrxer"]
+    found, after, node, kept, record = lines(life, "boot")
+    assert found == before.replace("before", "found"), life.results["boot"]
+    assert int(after.split()[1]) > int(found.split()[1]), life.results["boot"]
+    assert (node, kept, json.loads(record)["transport"]) == ("/dev/ktx", "/etc/ktrxer/", "kernel"), life.results["boot"]
 
 
 def test_cron(life):
