@@ -85,9 +85,10 @@ test-hour: ## an hour of jobs on the emulated router in virtual time (or KTRXER_
 
 .PHONY: test-packaging
 test-packaging: ## tests of the packages for routers and of the bundle for phones: their form, and life with them on emulated ones
-	@set -e; for target in mips_24kc x86_64; do $(MAKE) --no-print-directory --silent build TARGET=$$target; done
-	@Tests/packaging/run.sh
-	@Tests/android/run.sh
+	@set -e; for target in mips_24kc x86_64 aarch64 armv7; do $(MAKE) --no-print-directory --silent build TARGET=$$target; done
+	@# Side by side: their machines have one processor each.
+	@Tests/android/run.sh > build/test-android.log 2>&1 & android=$$!; Tests/packaging/run.sh; packaging=$$?; \
+	wait $$android; android=$$?; cat build/test-android.log; [ $$packaging = 0 ] && [ $$android = 0 ]
 
 ANDROID_TARGET = $(or $(patsubst arm64-v8a,aarch64,$(filter arm64-v8a,$(ABI))),$(patsubst armeabi-v7a,armv7,$(filter armeabi-v7a,$(ABI))))
 .PHONY: android
