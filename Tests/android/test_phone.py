@@ -259,3 +259,27 @@ def test_as_a_module_of_a_module_manager(phone, unzipped):
     assert shell(phone, f"tail -n 1 {MODULE}/ktrxer.conf; ls {MODULE}/results", phone.root).stdout.startswith("# mine\nresults.jsonl")
     assert shell(phone, f"sh {MODULE}/bundle/start.sh; sh {MODULE}/uninstall.sh", phone.root).returncode == 0
     assert "ktrxer-agent run" not in shell(phone, "ps").stdout
+
+
+def page_blocks():
+    """The commands of docs/android.md, block by block."""
+    return re.findall(r"^```sh\n(.*?)^```$", (ROOT / "docs/android.md").read_text(), re.DOTALL | re.MULTILINE)
+
+
+def test_page(phone, tmp_path):
+    """The page as a new user follows it, from the folder with the sources, without root: every command succeeds."""
+    making, running, *_, taking_off = page_blocks()
+    first, _, rest = making.partition("\n")
+    assert first.startswith("make setup android ") and phones.bundle().exists()
+    shell(phone, f"rm -rf {HOME} /bin/getprop; echo '192.0.2.1 example.net' >> /etc/hosts", phone.root)
+    (tmp_path / "dist").symlink_to(ROOT / "dist")
+    # When it is taken off nothing runs any more, which stop.sh's status says.
+    for strict, block, there in ("-e", rest, True), ("-e", running, True), ("+e", taking_off, False):
+        seen = subprocess.run(
+            ["bash", strict, "-c", block], cwd=tmp_path, env={**phone.environment, "ANDROID_SERIAL": phone.shell}, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        assert seen.returncode == 0, seen
+        assert (shell(phone, f"ls -d {HOME}").returncode == 0) == there
+    (pulled,) = tmp_path.glob("ktrxer-results-*/results.jsonl")
+    assert json.loads(pulled.read_text().splitlines()[0])["job"] == "gateway"
