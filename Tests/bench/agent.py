@@ -24,7 +24,7 @@ from qemu import exact_run
 
 NAME = "agent"
 TARGET = "192.0.2.80"
-MINUTES, QUICK_MINUTES = 60, 4
+MINUTES, QUICK_MINUTES = 12, 4
 AGENT = "config agent\n\toption output '/tmp/{name}.jsonl'\nconfig job '{name}'\n\tlist target '" + TARGET + "'\n"
 JOBS = {
     "waiting": "\toption kind 'ping'\n\toption cron '0 12 * * *'\n",
