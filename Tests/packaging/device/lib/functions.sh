@@ -17,11 +17,13 @@ config_get() {
 	*) eval "$1=\${CONFIG_${2}_${3}:-\$4}" ;;
 	esac
 }
+# config_foreach FUNCTION TYPE [ARGUMENT...]: the function gets the section, and the arguments.
 config_foreach() {
-	local section type
+	local function=$1 wanted=$2 section type
+	shift 2
 	for section in $CONFIG_SECTIONS; do
 		config_get type "$section" TYPE
-		[ -n "$2" ] && [ "$type" != "$2" ] || "$1" "$section"
+		[ -n "$wanted" ] && [ "$type" != "$wanted" ] || "$function" "$section" "$@"
 	done
 }
 
