@@ -2,7 +2,8 @@
 /*
  * The floor under every way to send: prepared frames straight into the driver's transmit function, under one hold of
  * the queue's lock, each announcing the next. Does so when it is loaded, and says how long it took in its parameter
- * `duration`. Nothing is checked, retried or reported.
+ * `duration`. Nothing is checked, retried or reported; but where the driver stops its queue, because its ring is full, it waits:
+ * on one of 16 entries nobody sends a train otherwise.
  */
 #include <linux/etherdevice.h>
 #include <linux/ip.h>
@@ -88,6 +89,13 @@ static int __init floor_init(void)
 	HARD_TX_LOCK(dev, queue, smp_processor_id());
 	begin = ktime_get_ns();
 	while ((skb = __skb_dequeue(&frames))) {
+		while (netif_xmit_frozen_or_drv_stopped(queue)) {
+			HARD_TX_UNLOCK(dev, queue);
+			local_bh_enable();
+			cpu_relax();
+			local_bh_disable();
+			HARD_TX_LOCK(dev, queue, smp_processor_id());
+		}
 		if (skb_queue_empty(&frames))
 			duration = ktime_get_ns() - begin;
 		if (netdev_start_xmit(skb, dev, queue, !skb_queue_empty(&frames)) != NETDEV_TX_OK)
