@@ -21,6 +21,8 @@ static int event;
 static struct krx_rule rule;
 static struct krx_rule listed[4];
 static struct krx_rule_counters counters[4];
+static const char *interface;
+static struct sender beginner;
 static unsigned int faults;
 
 static void set_nth(unsigned int nth)
@@ -92,22 +94,24 @@ static int call_setup(void)
 	return ioctl(fresh, KRX_IOC_SETUP, &setup);
 }
 
-static int submit_frames(unsigned int length)
+static int submit_frames(struct sender *by, unsigned int length)
 {
-	unsigned int first = sender.header->completion_producer;
+	unsigned int first = by->header->completion_producer;
 	int taken;
 
-	sender_queue(&sender, 4, length, 0, 0, 0);
-	taken = sender_submit(&sender);
+	sender_queue(by, 4, length, 0, 0, 0);
+	taken = sender_submit(by);
 	if (taken != 4) {
 		faults++;
 		printf("%d taken: %s\n", taken, strerror(errno));
 	}
-	sender_drain(&sender);
-	for (unsigned int i = first; i != sender.header->completion_producer; i++) {
-		if (sender.completions[i & (sender.bind.completion_entries - 1)].status == KTX_SENT)
+	sender_drain(by);
+	for (unsigned int i = first; i != by->header->completion_producer; i++) {
+		unsigned int status = by->completions[i & (by->bind.completion_entries - 1)].status;
+
+		if (status == KTX_SENT)
 			continue;
-		errno = sender.completions[i & (sender.bind.completion_entries - 1)].status == KTX_NO_MEMORY ? ENOMEM : EIO;
+		errno = status == KTX_NO_MEMORY ? ENOMEM : EIO;
 		return -1;
 	}
 	return 0;
@@ -115,12 +119,28 @@ static int submit_frames(unsigned int length)
 
 static int call_submit_copied(void)
 {
-	return submit_frames(200);
+	return submit_frames(&sender, 200);
 }
 
 static int call_submit_referenced(void)
 {
-	return submit_frames(1400);
+	return submit_frames(&sender, 1400);
+}
+
+/* A file that has sent nothing yet keeps no memory for it. */
+static void open_beginner(void)
+{
+	beginner = sender_open(interface, 64, 65536);
+}
+
+static int call_submit_first(void)
+{
+	return submit_frames(&beginner, 200);
+}
+
+static void close_beginner(void)
+{
+	sender_close(&beginner);
 }
 
 static int call_add(void)
@@ -223,6 +243,7 @@ static const struct {
 	{ "bind", open_ktx, call_bind, close_fresh },
 	{ "setup", open_krx, call_setup, close_fresh },
 	{ "map", nothing, call_map, nothing },
+	{ "submit-first", open_beginner, call_submit_first, close_beginner },
 	{ "submit-copied", nothing, call_submit_copied, nothing },
 	{ "submit-referenced", nothing, call_submit_referenced, nothing },
 	{ "cancel", nothing, call_cancel, nothing },
@@ -248,7 +269,8 @@ int main(int argc, char **argv)
 	nth_file = open("/proc/thread-self/fail-nth", O_RDWR);
 	if (nth_file < 0)
 		die("fail-nth");
-	sender = sender_open(argv[1], 64, 65536);
+	interface = argv[1];
+	sender = sender_open(interface, 64, 65536);
 	capturer = capturer_open(16, 256);
 	event = eventfd(0, EFD_NONBLOCK);
 	for (unsigned int i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
