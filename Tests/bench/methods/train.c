@@ -5,7 +5,7 @@
  *	METHOD [options]
  *
  * A train for each payload from -l to -L in steps of -k, all of it -r times; each train has a port of its own, counted up
- * from -p. With -T, each train is sent in parts of -G frames, one part begun every so many ns. For each train that it was asked
+ * from -p. With -T, each train is sent in parts of -G frames, one part begun every so many ns. -F gives real-time priority. For each train that it was asked
  * for, -v prints its port and when it was begun and handed over, ns of CLOCK_MONOTONIC.
  */
 #include "input.h"
@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,14 @@ static void put16(unsigned char *at, unsigned int value)
 	at[1] = value;
 }
 
+static void real_time(void)
+{
+	struct sched_param parameter = { .sched_priority = 50 };
+
+	if (sched_setscheduler(0, SCHED_FIFO, &parameter))
+		fail("SCHED_FIFO");
+}
+
 /* Each frame has its number at the start of its payload. */
 static void build(unsigned char *frame, unsigned int number)
 {
@@ -83,7 +92,7 @@ static void parse(int argc, char **argv)
 {
 	int letter;
 
-	while ((letter = getopt(argc, argv, "i:n:l:L:k:r:p:s:g:G:m:P:A:B:T:v")) != -1) {
+	while ((letter = getopt(argc, argv, "i:n:l:L:k:r:p:s:g:G:m:P:A:B:T:Fv")) != -1) {
 		unsigned long long number = optarg ? strtoull(optarg, NULL, 0) : 0;
 
 		switch (letter) {
@@ -100,6 +109,7 @@ static void parse(int argc, char **argv)
 		case 'm': input.pieces = number; break;
 		case 'P': pause_us = number; break;
 		case 'T': period = number; break; /* ns */
+		case 'F': real_time(); break;
 		case 'v': verbose = 1; break;
 		case 'A': inet_aton(optarg, &input.source); break;
 		case 'B': inet_aton(optarg, &input.destination); break;
