@@ -95,7 +95,7 @@ class Phone:
     def adb(self, *arguments, timeout=60):
         return subprocess.run(["adb", *arguments], env=self.environment, capture_output=True, text=True, timeout=timeout)
 
-    def script(self, path, *arguments, timeout=120, environment=None):
+    def script(self, path, *arguments, timeout=300, environment=None):
         return subprocess.run(
             [path, *arguments], env={**self.environment, **(environment or {})}, capture_output=True, text=True, timeout=timeout,
             stdin=subprocess.DEVNULL,
