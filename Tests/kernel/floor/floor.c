@@ -92,7 +92,8 @@ static int __init floor_init(void)
 		while (netif_xmit_frozen_or_drv_stopped(queue)) {
 			HARD_TX_UNLOCK(dev, queue);
 			local_bh_enable();
-			cpu_relax();
+			/* They may have been left to a thread, which gets its turn here only. */
+			cond_resched();
 			local_bh_disable();
 			HARD_TX_LOCK(dev, queue, smp_processor_id());
 		}
