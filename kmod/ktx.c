@@ -88,6 +88,8 @@ static void detach_device(struct ktx *ktx)
 	ktx_parts_end(&ktx->parts);
 	kvfree(ktx->handed);
 	ktx->handed = NULL;
+	kfree(ktx->stage);
+	ktx->stage = NULL;
 	ktrxer_map_free(&ktx->map);
 }
 
@@ -171,7 +173,7 @@ static int attach_device(struct ktx *ktx, struct net_device *dev, struct ktx_bin
 	ktx->header = ktx->map.base + bind->header_offset;
 	ktx->references = ktx_references_new(ktx->header);
 	ktx->handed = kvzalloc(sizeof(*ktx->handed), GFP_KERNEL);
-	if (!ktx->references || !ktx->handed) {
+	if (!ktx->references || !ktx->handed || ktx_stage_init(ktx, dev)) {
 		detach_device(ktx);
 		return -ENOMEM;
 	}
@@ -251,7 +253,7 @@ static long ktx_statistics(struct ktx *ktx, struct ktx_statistics __user *argume
 	spin_lock(&ktx->lock);
 	ktx_post_handed(ktx);
 	statistics = ktx->statistics;
-	statistics.lead_ns = ktx->lead_ns;
+	statistics.lead_ns = ktx_lead(ktx);
 	ktx_leave(ktx);
 	local_bh_enable();
 	/* Each descriptor that was taken is waiting or has ended. */
@@ -287,7 +289,7 @@ static long ktx_ioctl(struct file *file, unsigned int command, unsigned long arg
 	case KTRXER_IOC_EVENTFD:
 		return ktrxer_wake_eventfd(&ktx->wake, argument);
 	case KTRXER_IOC_INFO:
-		return ktrxer_information(pointer, READ_ONCE(ktx->lead_ns));
+		return ktrxer_information(pointer, ktx_lead(ktx));
 	default:
 		return -ENOTTY;
 	}

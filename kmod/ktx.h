@@ -8,6 +8,7 @@
 #include "uapi/ktrxer_uapi.h"
 
 #include <linux/hrtimer.h>
+#include <linux/interrupt.h>
 #include <linux/kref.h>
 #include <linux/mutex.h>
 #include <linux/netdevice.h>
@@ -29,6 +30,7 @@ struct ktx_references {
 };
 
 struct ktx_handed_list;
+struct ktx_stage;
 
 /* Pages that a file keeps at most for frames that leave at once: those of a burst, and of one before it. */
 #define KTX_PART_PAGES 128U
@@ -89,7 +91,9 @@ struct ktx {
 	bool sending; /* the driver has the processor */
 	bool stuck; /* the last frame used up its attempts: the next have one each until one leaves */
 	struct hrtimer timer;
-	u64 timer_at; /* what it was set to */
+	struct tasklet_struct tasklet; /* follows the timer's interrupt */
+	struct ktx_stage *stage; /* constant once bound, within stage.c's; NULL: nothing leaves from interrupts */
+	u64 timer_at; /* what the timer was set to */
 	u64 aim; /* the launch or retry that it was set for */
 	bool timer_tells; /* that was not in the past */
 	u32 lead_ns; /* how much before a launch the timer is set, at most */
@@ -208,6 +212,10 @@ void ktx_refuse(struct ktx *ktx, const struct ktx_descriptor *descriptor, enum k
 int ktx_xmit_cancel(struct ktx *ktx, const u64 *cookie, enum ktx_status status);
 /* The interface is going away: completes everything and gives up the reference. */
 void ktx_xmit_gone(struct ktx *ktx);
+/* Before the first frame: whether launches may leave from the timer's interrupt. 0 or -ENOMEM. May sleep. */
+int ktx_stage_init(struct ktx *ktx, const struct net_device *dev);
+/* How much before launches the timer is set. */
+u32 ktx_lead(const struct ktx *ktx);
 /* No completion will be read any more: frees everything. The timer is not running afterwards. */
 void ktx_xmit_close(struct ktx *ktx);
 /*

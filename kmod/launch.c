@@ -5,6 +5,10 @@
  * An instant is reached in three steps. The timer fires ahead of it, by a lead that makes good how late timers are;
  * the rest is spent spinning without any lock, until approach_ns before the instant; then the queue is locked, and the
  * last stretch is waited for with the driver's transmit function next in line (xmit.c).
+ *
+ * All that is done by a tasklet of high priority, which the timer's interrupt has run: a timer of softirqs would wait
+ * behind packets that are received, and behind ksoftirqd. With drivers that can be called in interrupts, a launch is
+ * staged for the timer's interrupt itself (stage.c), and the tasklet sees to what is left.
  */
 #include "xmit.h"
 
@@ -13,16 +17,50 @@
 #include <linux/ktime.h>
 #include <linux/sched.h>
 
+/* Where interrupts are threads, spinlocks sleep, and softirqs are the earliest that may send. */
+#ifdef CONFIG_PREEMPT_RT
+#define TIMER_MODE HRTIMER_MODE_ABS_SOFT
+#else
+#define TIMER_MODE HRTIMER_MODE_ABS
+#endif
+
 /* Enough for locks and checks on most processors, and on any. */
 #define MOST_APPROACH_NS 20000
 /* A timer may be so late before the first launch shows how late it is. */
 #define FIRST_LEAD_NS 50000
 #define FIRST_USUAL_NS 10000
 
-static void adopt_reactions(struct ktx *ktx)
+static void note_lateness(struct ktx *ktx, u32 late)
+{
+	struct ktx_statistics *statistics = &ktx->statistics;
+
+	ktx->usual_ns = (ktx->usual_ns * 7ULL + late) / 8;
+	statistics->lateness_ns = late;
+	if (!statistics->lateness_least_ns || late < statistics->lateness_least_ns)
+		statistics->lateness_least_ns = max(late, 1U);
+	statistics->lateness_most_ns = max(statistics->lateness_most_ns, late);
+}
+
+/* All that waits is in the tree again, and the timer is not set. False: nothing was staged, and it is as it was. */
+static bool unstage(struct ktx *ktx)
+{
+	u32 wakes;
+	u64 late;
+
+	if (!ktx_unstage(ktx, &wakes, &late))
+		return false;
+	ktx->statistics.timer_wakes += wakes;
+	if (wakes)
+		note_lateness(ktx, min_t(u64, late, U32_MAX / 2));
+	return true;
+}
+
+/* All that may be sent is in the tree and in the list: what was staged, and what rules have added. */
+static void gather(struct ktx *ktx)
 {
 	struct sk_buff *skb;
 
+	unstage(ktx);
 	while ((skb = skb_dequeue(&ktx->reactions))) {
 		struct ktx_frame *frame = ktx_frame(skb);
 
@@ -48,15 +86,20 @@ static void adopt_reactions(struct ktx *ktx)
  */
 static void arm(struct ktx *ktx, u64 at, u64 now)
 {
+	u32 lead = 0;
+
 	if (at == U64_MAX || ktx->closed)
 		return;
 	ktx->aim = at;
-	if (at != ktx->retry_at && at > now && ktx_spin_allowed(now))
-		at -= min_t(u64, ktx->lead_ns, (at - now) / 4);
+	if (at != ktx->retry_at && at > now && ktx_spin_allowed(now)) {
+		if (at == ktx->next_launch)
+			lead = ktx_stage(ktx, now);
+		at -= lead ?: min_t(u64, ktx->lead_ns, (at - now) / 4);
+	}
 	ktx->timer_at = at;
-	/* Set for the past it tells nothing about how late timers are. */
-	ktx->timer_tells = at > now;
-	hrtimer_start(&ktx->timer, ns_to_ktime(at), HRTIMER_MODE_ABS_SOFT);
+	/* Set for the past it tells nothing about how late timers are. After staged launches, the tasklet neither. */
+	ktx->timer_tells = at > now && !lead;
+	hrtimer_start(&ktx->timer, ns_to_ktime(at), TIMER_MODE);
 }
 
 /*
@@ -67,20 +110,15 @@ static void learn(struct ktx *ktx, u64 now)
 {
 	u32 late = min_t(u64, now > ktx->timer_at ? now - ktx->timer_at : 0, U32_MAX / 2);
 	u32 wanted = late + late / 8 + ktx->approach_ns;
-	struct ktx_statistics *statistics = &ktx->statistics;
 
-	statistics->timer_wakes++;
+	ktx->statistics.timer_wakes++;
 	if (!ktx->timer_tells)
 		return;
 	if (wanted > ktx->lead_ns)
 		ktx->lead_ns = min(wanted, ktx->spin_ns);
 	else
 		ktx->lead_ns -= (ktx->lead_ns - wanted) / 256;
-	ktx->usual_ns = (ktx->usual_ns * 7ULL + late) / 8;
-	statistics->lateness_ns = late;
-	if (!statistics->lateness_least_ns || late < statistics->lateness_least_ns)
-		statistics->lateness_least_ns = max(late, 1U);
-	statistics->lateness_most_ns = max(statistics->lateness_most_ns, late);
+	note_lateness(ktx, late);
 }
 
 void ktx_learn_approach(struct ktx *ktx, u64 now)
@@ -117,7 +155,7 @@ void ktx_leave(struct ktx *ktx) __releases(&ktx->lock)
 		smp_mb();
 		if (skb_queue_empty(&ktx->reactions) || !spin_trylock(&ktx->lock))
 			return;
-		adopt_reactions(ktx);
+		gather(ktx);
 		rcu_read_lock();
 		arm(ktx, ktx_send_due(ktx, &turn), ktime_get_ns());
 		rcu_read_unlock();
@@ -143,20 +181,20 @@ static bool wait_for(struct ktx *ktx, u64 next, u64 now)
 	return reached >= until;
 }
 
-static enum hrtimer_restart fire(struct hrtimer *timer)
+static void fire(struct ktx *ktx)
 {
-	struct ktx *ktx = container_of(timer, struct ktx, timer);
 	u64 now = ktime_get_ns();
 	u64 spell_end = ktx_spin_begin(ktx, now);
 	u64 next;
 	bool turn;
 
 	spin_lock(&ktx->lock);
-	learn(ktx, now);
+	if (!unstage(ktx))
+		learn(ktx, now);
 	/* RCU: an interface that was seen running is not stopped before we are through with it. */
 	rcu_read_lock();
 	while (!ktx->closed) {
-		adopt_reactions(ktx);
+		gather(ktx);
 		next = ktx_send_due(ktx, &turn);
 		ktx->ready_from = 0;
 		now = ktime_get_ns();
@@ -172,7 +210,22 @@ static enum hrtimer_restart fire(struct hrtimer *timer)
 	ktx_publish(ktx);
 	rcu_read_unlock();
 	ktx_leave(ktx);
-	return HRTIMER_NORESTART;
+}
+
+COMPAT_TASKLET(fire_tasklet, struct ktx, tasklet, fire)
+
+static enum hrtimer_restart timer_fired(struct hrtimer *timer)
+{
+	struct ktx *ktx = container_of(timer, struct ktx, timer);
+	enum hrtimer_restart restart = HRTIMER_NORESTART;
+
+	if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
+		fire(ktx);
+	} else {
+		restart = ktx_stage_fire(ktx);
+		tasklet_hi_schedule(&ktx->tasklet);
+	}
+	return restart;
 }
 
 void ktx_xmit_init(struct ktx *ktx)
@@ -181,7 +234,8 @@ void ktx_xmit_init(struct ktx *ktx)
 	skb_queue_head_init(&ktx->reactions);
 	ktx_waiting_init(ktx);
 	ktx_stamp_init(ktx);
-	compat_hrtimer_setup(&ktx->timer, fire);
+	compat_hrtimer_setup(&ktx->timer, timer_fired, TIMER_MODE);
+	compat_tasklet_setup(&ktx->tasklet, fire_tasklet);
 }
 
 void ktx_xmit_spin(struct ktx *ktx, u32 spin_ns)
@@ -216,7 +270,7 @@ void ktx_xmit(struct ktx *ktx, struct sk_buff_head *prepared)
 			__skb_queue_tail(&ktx->due, skb);
 	}
 	do {
-		adopt_reactions(ktx);
+		gather(ktx);
 		rcu_read_lock();
 		next = ktx_send_due(ktx, &turn);
 		rcu_read_unlock();
@@ -258,7 +312,7 @@ void ktx_react(struct ktx *ktx, struct sk_buff *skb, u64 launch, u64 cookie)
 	if (!READ_ONCE(ktx->sending) && spin_trylock(&ktx->lock)) {
 		bool turn;
 
-		adopt_reactions(ktx);
+		gather(ktx);
 		rcu_read_lock();
 		arm(ktx, ktx_send_due(ktx, &turn), ktime_get_ns());
 		rcu_read_unlock();
@@ -270,11 +324,15 @@ void ktx_react(struct ktx *ktx, struct sk_buff *skb, u64 launch, u64 cookie)
 
 int ktx_xmit_cancel(struct ktx *ktx, const u64 *cookie, enum ktx_status status)
 {
+	bool staged;
 	int ended;
 
 	local_bh_disable();
 	spin_lock(&ktx->lock);
+	staged = unstage(ktx);
 	ended = ktx_end_all(ktx, cookie, status);
+	if (staged)
+		arm(ktx, ktx->next_launch, ktime_get_ns());
 	ktx_publish(ktx);
 	ktx_leave(ktx);
 	local_bh_enable();
@@ -287,6 +345,7 @@ void ktx_xmit_gone(struct ktx *ktx)
 
 	local_bh_disable();
 	spin_lock(&ktx->lock);
+	unstage(ktx);
 	ktx_end_all(ktx, NULL, KTX_GONE);
 	ktx_stamp_settle(ktx);
 	dev = ktx->dev;
@@ -308,6 +367,7 @@ void ktx_xmit_close(struct ktx *ktx)
 	ktx->closed = true;
 	spin_unlock_bh(&ktx->lock);
 	hrtimer_cancel(&ktx->timer);
+	tasklet_kill(&ktx->tasklet);
 	ktx_stamp_close(ktx);
 	ktx_xmit_gone(ktx);
 	while ((skb = skb_dequeue(&ktx->reactions)))

@@ -33,6 +33,10 @@ bool ktrxer_allow_management;
 module_param_named(allow_management, ktrxer_allow_management, bool, 0600);
 MODULE_PARM_DESC(allow_management, "allow rules that could cut off SSH and the web interface of this device");
 
+char *ktrxer_interrupt_drivers = "e1000,pcnet32,virtio_net";
+module_param_named(interrupt_drivers, ktrxer_interrupt_drivers, charp, 0400);
+MODULE_PARM_DESC(interrupt_drivers, "drivers of network cards that may be called from the interrupts of timers, separated by commas");
+
 unsigned int ktrxer_burst(void)
 {
 	return max(READ_ONCE(ktrxer_burst_ceiling), 1U);

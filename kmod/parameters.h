@@ -16,6 +16,7 @@ extern unsigned int ktrxer_rate_ceiling;
 extern unsigned int ktrxer_burst_ceiling;
 extern unsigned int ktrxer_memory_ceiling_kib;
 extern bool ktrxer_allow_management;
+extern char *ktrxer_interrupt_drivers;
 
 /* Frames that may leave back to back: burst_ceiling, and never 0. */
 unsigned int ktrxer_burst(void);

@@ -214,7 +214,7 @@ void ktx_stamp_settle(struct ktx *ktx)
 
 void ktx_stamp_init(struct ktx *ktx)
 {
-	compat_hrtimer_setup(&ktx->stamps.timer, stamps_due);
+	compat_hrtimer_setup(&ktx->stamps.timer, stamps_due, HRTIMER_MODE_ABS_SOFT);
 }
 
 void ktx_stamp_close(struct ktx *ktx)

@@ -16,6 +16,7 @@
 #include "prepare.c"
 #include "waiting.c"
 #include "launch.c"
+#include "stage.c"
 #include "spin.c"
 #include "xmit.c"
 #include "handed.c"

@@ -71,6 +71,21 @@ void ktx_learn_approach(struct ktx *ktx, u64 now);
 /* launch.c: drops the lock. What came in meanwhile from rules is seen to before it is left alone. */
 void ktx_leave(struct ktx *ktx) __releases(&ktx->lock);
 
+/* stage.c: launches out of the timer's interrupt. */
+
+/*
+ * Sets out the next launches. Returns how much before the first of them the timer is to be set, which then is nobody
+ * else's until ktx_unstage(); or 0: they are the tasklet's.
+ */
+u32 ktx_stage(struct ktx *ktx, u64 now);
+/*
+ * Stops the timer, if launches are staged: those that left are accounted for, others wait as before. How often the
+ * timer woke for them, and how late it was then. False: there were none.
+ */
+bool ktx_unstage(struct ktx *ktx, u32 *wakes, u64 *late_ns);
+/* In the timer's interrupt. Sends the launch that it is for. */
+enum hrtimer_restart ktx_stage_fire(struct ktx *ktx);
+
 /* waiting.c */
 
 void ktx_waiting_init(struct ktx *ktx);

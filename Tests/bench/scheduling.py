@@ -18,11 +18,9 @@ QUICK_METHODS = ("ktrxer", "nanosleep-packet", "txtime-etf")
 CROSS = (0, 12_000, 24_000, 36_000)
 QUICK_CROSS = (0, 36_000)
 #: Frames, ns from one to the next, lengths of frames with their Ethernet header as the first, the last and the step.
-TRAINS = (
-    (10, 10_000_000, (100, 1300, 200)),
-    (1000, 1_000_000, (100, 100, 1)),
-    (1000, 100_000, (100, 100, 1)),
-)
+LONG_TRAINS = ((1000, 1_000_000, (100, 100, 1)), (1000, 100_000, (100, 100, 1)))
+IDLE_TRAINS = ((10, 10_000_000, (100, 1300, 200)), *LONG_TRAINS)
+TRAINS = ((10, 10_000_000, (100, 1300, 600)), *LONG_TRAINS)
 QUICK_TRAINS = ((10, 10_000_000, (100, 1300, 1200)), (200, 1_000_000, (100, 100, 1)), (1000, 100_000, (100, 100, 1)))
 FIRST_PORT = 2000
 HEADERS = 42
@@ -37,7 +35,7 @@ def _plan(quick):
     steps, port = [], FIRST_PORT
     for cross in QUICK_CROSS if quick else CROSS:
         for method in QUICK_METHODS if quick else METHODS:
-            for count, gap, lengths in QUICK_TRAINS if quick else TRAINS:
+            for count, gap, lengths in QUICK_TRAINS if quick else TRAINS if cross else IDLE_TRAINS:
                 steps.append((cross, method, count, gap, lengths, port))
                 port += len(_lengths(lengths))
     return steps

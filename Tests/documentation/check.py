@@ -101,9 +101,12 @@ def parameter_problems():
     names = re.findall(r"^module_param_named\((\w+), (\w+), (\w+),", source, flags=re.MULTILINE)
     if not names:
         yield f"{PARAMETERS}: no module_param_named()"
-    told = dict(re.findall(r"^\.It Va (\w+)\n(?:(?!\.It).*\n)*?At first (\w+)\.$", page.read_text(), flags=re.MULTILINE))
+    told = dict(re.findall(r"^\.It Va (\w+)\n(?:(?!\.It).*\n)*?At first ([\w,]+)\.$", page.read_text(), flags=re.MULTILINE))
     first = {}
     for name, variable, kind in names:
+        if kind == "charp":
+            first[name] = re.search(rf'^char \*{variable} = "([^"]*)";$', source, flags=re.MULTILINE)[1]
+            continue
         value = re.search(rf"^(?:unsigned int|bool) {variable}(?: = ([\d< ]+))?;$", source, flags=re.MULTILINE)
         factor, _, shift = (value[1] or "0").partition(" << ")
         first[name] = "NY"[int(factor)] if kind == "bool" else str(int(factor) << int(shift or 0))

@@ -68,6 +68,42 @@ def test_instants(guest):
     assert sorted(said.slips)[25] < 50_000, said.slips
 
 
+def test_interrupts(guest):
+    """With a driver that is known to bear it, launches leave from the timer's interrupt; with others they do not."""
+    before = odd(guest, "interrupts")
+    said = send(guest, "-i odd0 -n 50 -l 100 -s 20000000 -g 2000000")
+    assert said.statuses == [SENT] * 50 and min(said.slips) >= 0, said
+    # Few: this clock stands still while somebody waits, and then the tasklet decides.
+    assert odd(guest, "interrupts") - before > 0, said.statistics
+    assert send(guest, "-i odd0 -n 20 -l 100").statuses == [SENT] * 20
+    assert send(guest, f"-i odd0 -n 5 -l 100 -s 20000000 -g 2000000 -f {DROP_LATE}").statuses == [SENT] * 5
+    assert odd(guest, "interrupts") - before <= 50
+
+
+def test_interrupts_of_a_busy_device(guest):
+    """What does not leave from the interrupt leaves later, once, in order; or comes to the end that it would come to anyhow."""
+    set_odd(guest, busy=40)
+    said = send(guest, "-i odd0 -n 20 -l 100 -s 20000000 -g 2000000 -a 255")
+    assert said.statuses == [SENT] * 20, said
+    assert [done["cookie"] for done in said.completions] == list(range(20))
+    set_odd(guest, drop=3)
+    assert sorted(send(guest, "-i odd0 -n 5 -l 100 -s 20000000 -g 2000000").statuses) == [SENT] * 2 + [DROPPED] * 3
+    set_odd(guest, carrier=0)
+    assert send(guest, "-i odd0 -n 2 -l 100 -s 20000000 -g 2000000 -a 3").statuses == [NO_CARRIER] * 2
+
+
+def test_ended_while_staged(guest):
+    """Files that are closed, and interfaces that go down, while a launch is about to leave from the timer's interrupt."""
+    for quit in range(1, 9):
+        guest.run(f"{guest.inside}/ktx -i odd0 -n 500 -l 100 -s 2000000 -g 100000 -Q {quit}").check(0, 1)
+    said = send(
+        guest, "-i odd0 -n 300 -l 100 -s 5000000 -g 1000000 -a 2",
+        meanwhile="sleep 0.1; for each in 1 2 3; do /sbin/ip link set odd0 down; /sbin/ip link set odd0 up; done",
+    )  # fmt: skip
+    assert len(said.statuses) == 300 and set(said.statuses) <= {SENT, DOWN, BUSY}, said
+    assert said.statuses.count(SENT) > 100, said
+
+
 def test_same_instant(guest):
     """Equal launch times keep the order of submission."""
     said = send(guest, "-i odd0 -n 40 -l 100 -s 5000000")

@@ -11,7 +11,7 @@ from capturing import (
     Script, Statistics, bound, counters_of, reaction, rule,
 )
 from kbed import built_module
-from sending import SENT, compiled, parsed
+from sending import BUSY, SENT, compiled, parsed
 
 RIVAL = pathlib.Path(__file__).resolve().parent / "rival"
 STEADY = pathlib.Path(__file__).resolve().parent / "steady"
@@ -24,7 +24,7 @@ PROCESSORS = 2
 def guest(smp, tmp_path_factory):
     """Frames sent on tap0 come in on near0, on the processor that has sent them. Nobody has their addresses."""
     folder = tmp_path_factory.mktemp("programs")
-    for name in "calls", "ktx":
+    for name in "calls", "ktx", "burst":
         smp.put(compiled(name, folder))
     smp.run(
         f"test $(nproc) = {PROCESSORS} || exit 1; echo 100000 > /proc/sys/net/core/netdev_max_backlog;"
@@ -295,3 +295,25 @@ def test_two_senders(guest):
         assert said.statuses == [SENT] * 400, said
         assert [done["cookie"] for done in said.completions] == list(range(400))
         assert min(said.slips) >= 0
+
+
+@pytest.mark.parametrize("card", ["eth0", "eth1"])
+def test_launches_from_interrupts_beside_sockets(guest, card):
+    """Timers' interrupts send by a card while programs on either processor do so too: each frame leaves once, none before its
+    launch time, and nobody waits for anybody for ever. One card is virtio, the other an e1000; each takes what the other sends."""
+    guest.run("for each in eth0 eth1; do /bin/ip link set $each arp off up; done; sleep 3").check()
+    others = "".join(
+        f"(for i in 1 2 3 4 5 6 7 8; do taskset {mask} {guest.inside}/burst packet {card} 1000 100 {port}; done) > /dev/null & "
+        for mask, port in ((1, 7), (2, 8))
+    )
+    ours = "".join(
+        f"taskset {mask} {guest.inside}/ktx -i {card} -n 1000 -l 100 -s 300000000 -g 300000 -e 1024 -w 5000 -a 255 > /tmp/ours{mask} & "
+        for mask in (1, 2)
+    )
+    guest.run(f"{others} {ours} wait", timeout=120).check()
+    for mask in 1, 2:
+        said = parsed(guest.run(f"cat /tmp/ours{mask}").check())
+        # The card may stay full for longer than is waited for it.
+        assert set(said.statuses) <= {SENT, BUSY} and said.statuses.count(SENT) > 900, said.statistics
+        assert [done["cookie"] for done in said.completions] == list(range(1000))
+        assert min(said.slips) >= 0, said.slips

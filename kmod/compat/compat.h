@@ -7,6 +7,7 @@
 #include <linux/eventfd.h>
 #include <linux/fs.h>
 #include <linux/hrtimer.h>
+#include <linux/interrupt.h>
 #include <linux/mm.h>
 #include <linux/netdevice.h>
 #include <linux/rcupdate.h>
@@ -42,16 +43,40 @@ static inline void compat_eventfd_signal(struct eventfd_ctx *eventfd)
 #endif
 }
 
-/* A timer on CLOCK_MONOTONIC whose callback runs in softirq context. */
-static inline void compat_hrtimer_setup(struct hrtimer *timer, enum hrtimer_restart (*function)(struct hrtimer *))
+/* A timer on CLOCK_MONOTONIC. */
+static inline void compat_hrtimer_setup(struct hrtimer *timer, enum hrtimer_restart (*function)(struct hrtimer *),
+					enum hrtimer_mode mode)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
-	hrtimer_setup(timer, function, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
+	hrtimer_setup(timer, function, CLOCK_MONOTONIC, mode);
 #else
-	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
+	hrtimer_init(timer, CLOCK_MONOTONIC, mode);
 	timer->function = function;
 #endif
 }
+
+/* Defines the function `name` of a tasklet that is a member of a structure: calls done() with that. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 9, 0)
+#define COMPAT_TASKLET(name, type, member, done) \
+	static void name(struct tasklet_struct *tasklet)      \
+	{                                                     \
+		done(container_of(tasklet, type, member));    \
+	}
+static inline void compat_tasklet_setup(struct tasklet_struct *tasklet, void (*function)(struct tasklet_struct *))
+{
+	tasklet_setup(tasklet, function);
+}
+#else
+#define COMPAT_TASKLET(name, type, member, done) \
+	static void name(unsigned long tasklet)                                         \
+	{                                                                               \
+		done(container_of((struct tasklet_struct *)tasklet, type, member));     \
+	}
+static inline void compat_tasklet_setup(struct tasklet_struct *tasklet, void (*function)(unsigned long))
+{
+	tasklet_init(tasklet, function, (unsigned long)tasklet);
+}
+#endif
 
 /*
  * An skb around a part of a page, for who may sleep: out of those that drivers have just given back on this processor,

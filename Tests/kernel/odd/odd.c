@@ -9,6 +9,7 @@
 #include <linux/module.h>
 #include <linux/net_tstamp.h>
 #include <linux/netdevice.h>
+#include <linux/platform_device.h>
 #include <linux/rtnetlink.h>
 #include <linux/version.h>
 #include <linux/workqueue.h>
@@ -49,10 +50,12 @@ static bool gather = true;
 module_param(gather, bool, 0400);
 MODULE_PARM_DESC(gather, "the interface can gather pages");
 
-static unsigned int asked, taken, more, pages, last_length, last_queue;
+static unsigned int asked, taken, interrupts, more, pages, last_length, last_queue;
 module_param(asked, uint, 0400);
 MODULE_PARM_DESC(asked, "frames that asked for a hardware timestamp");
 module_param(taken, uint, 0400);
+module_param(interrupts, uint, 0400);
+MODULE_PARM_DESC(interrupts, "frames that were taken in an interrupt");
 module_param(more, uint, 0400);
 MODULE_PARM_DESC(more, "frames that came with the promise of another");
 module_param(pages, uint, 0400);
@@ -186,13 +189,14 @@ static netdev_tx_t transmit(struct sk_buff *skb, struct net_device *dev)
 	if (room && !--room)
 		netif_tx_stop_queue(queue);
 	taken++;
+	interrupts += !!in_hardirq();
 	more += netdev_xmit_more();
 	pages += skb_is_nonlinear(skb);
 	last_length = skb->len;
 	last_queue = skb_get_queue_mapping(skb);
 	if (drop) {
 		drop--;
-		kfree_skb(skb);
+		dev_kfree_skb_any(skb);
 		return NET_XMIT_DROP;
 	}
 	clock += 1000;
@@ -214,7 +218,7 @@ static netdev_tx_t transmit(struct sk_buff *skb, struct net_device *dev)
 	if (hold)
 		skb_queue_tail(&held, skb);
 	else
-		consume_skb(skb);
+		dev_consume_skb_any(skb);
 	return NETDEV_TX_OK;
 }
 
@@ -252,6 +256,10 @@ static const struct net_device_ops operations = {
 	.ndo_start_xmit = transmit,
 };
 
+/* It has a driver by name, as hardware has. */
+static struct platform_driver driver = { .driver.name = "odd" };
+static struct platform_device *parent;
+
 static int __init odd_init(void)
 {
 	int result;
@@ -266,9 +274,22 @@ static int __init odd_init(void)
 	odd->ethtool_ops = &ethtool_operations;
 	if (gather)
 		odd->features |= NETIF_F_SG | NETIF_F_HIGHDMA | NETIF_F_HW_CSUM;
-	result = register_netdev(odd);
+	result = platform_driver_register(&driver);
 	if (result)
-		free_netdev(odd);
+		goto free;
+	parent = platform_device_register_simple("odd", PLATFORM_DEVID_NONE, NULL, 0);
+	result = PTR_ERR_OR_ZERO(parent);
+	if (result)
+		goto unregister;
+	SET_NETDEV_DEV(odd, &parent->dev);
+	result = register_netdev(odd);
+	if (!result)
+		return 0;
+	platform_device_unregister(parent);
+unregister:
+	platform_driver_unregister(&driver);
+free:
+	free_netdev(odd);
 	return result;
 }
 
@@ -278,6 +299,8 @@ static void __exit odd_exit(void)
 	cancel_work_sync(&reporting);
 	skb_queue_purge(&held);
 	free_netdev(odd);
+	platform_device_unregister(parent);
+	platform_driver_unregister(&driver);
 }
 
 module_init(odd_init);

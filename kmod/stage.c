@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Launches out of the timer's own interrupt. A softirq has to wait while others run, and forwarding keeps them running;
+ * an interrupt has not. But what it may do is little: frames are staged for it while there is time, taken out of the
+ * tree, and accounted for afterwards by the tasklet that follows. It takes the queue's lock only if that is free, as
+ * netpoll does; if it is not, it asks again a little later, and then the tasklet sends the frame.
+ *
+ * In an interrupt a driver's transmit function may have interrupted any part of the same driver. Some drivers are not
+ * made for that; it is done with those that are known to be, `interrupt_drivers`.
+ *
+ * Staged frames belong to the timer's callback from when the timer is set until it is cancelled, and are looked at by
+ * nobody else: there is no lock.
+ */
+#include "xmit.h"
+
+#include "parameters.h"
+
+#include <linux/device.h>
+#include <linux/ktime.h>
+#include <linux/slab.h>
+
+/* Enough for gaps that are shorter than a softirq may have to wait; all are staged anew for each launch. */
+#define MOST_STAGED 3U
+/* Later ones can be staged later. */
+#define STAGED_NS (500 * NSEC_PER_USEC)
+/* Interrupts are off for so long at most, before a launch. */
+#define MOST_STAGE_LEAD_NS 20000
+#define FIRST_STAGE_LEAD_NS 10000
+/* Whom we have interrupted is through with the queue's lock that soon, as a rule. So often it is asked for. */
+#define RETRY_NS 2000
+#define MOST_RETRIES 16U
+
+struct ktx_staged_frame {
+	struct sk_buff *skb; /* NULL: the driver has it */
+	struct ktx_account account;
+	u64 at; /* ns; when it was handed over */
+	int result; /* of the driver */
+};
+
+struct ktx_stage {
+	struct ktx_staged_frame frames[MOST_STAGED];
+	u32 count; /* of frames */
+	u32 sent; /* the first of them */
+	u32 lead_ns; /* how much before a launch the timer is set */
+	u64 timer_at; /* what it was set to */
+	u64 late_ns; /* how late it was, last */
+	u32 wakes;
+	u32 retries; /* for the first that has not left */
+	u64 waited_ns;
+};
+
+static bool is_known(const struct net_device *dev)
+{
+	const struct device *parent = dev->dev.parent;
+	const char *name = parent && parent->driver ? parent->driver->name : NULL;
+	size_t length = name ? strlen(name) : 0;
+	const char *list = ktrxer_interrupt_drivers;
+
+	/* Interfaces on top of others have the parent of the one below, or none. */
+	if (!length || dev->rtnl_link_ops)
+		return false;
+	while (*list) {
+		size_t word = strcspn(list, ",");
+
+		if (word == length && !strncmp(list, name, word))
+			return true;
+		list += word;
+		list += *list == ',';
+	}
+	return false;
+}
+
+int ktx_stage_init(struct ktx *ktx, const struct net_device *dev)
+{
+	/* Spinlocks sleep there. */
+	if (IS_ENABLED(CONFIG_PREEMPT_RT) || !is_known(dev))
+		return 0;
+	ktx->stage = kzalloc(sizeof(*ktx->stage), GFP_KERNEL);
+	if (!ktx->stage)
+		return -ENOMEM;
+	ktx->stage->lead_ns = FIRST_STAGE_LEAD_NS;
+	return 0;
+}
+
+/* What needs more than handing over is the tasklet's. */
+static bool is_plain(const struct ktx *ktx, struct sk_buff *skb)
+{
+	const struct ktx_frame *frame = ktx_frame(skb);
+
+	return !(frame->flags & KTX_FRAME_DROP_LATE) && !(frame->account.flags & KTX_ACCOUNT_STAMP) &&
+	       skb_get_queue_mapping(skb) < ktx->dev->real_num_tx_queues;
+}
+
+u32 ktx_stage(struct ktx *ktx, u64 now)
+{
+	struct ktx_stage *stage = ktx->stage;
+	u64 horizon = U64_MAX - 1;
+	u64 again;
+
+	if (!stage || !ktx->dev || ktx->next_launch < now + 2 * stage->lead_ns || ktx->spin_ns < stage->lead_ns)
+		return 0;
+	/* Its callback may be running, somewhere else. */
+	hrtimer_cancel(&ktx->timer);
+	while (stage->count < MOST_STAGED && ktx->next_launch <= horizon) {
+		struct ktx_staged_frame *staged = &stage->frames[stage->count];
+		struct sk_buff *skb = ktx_of_node(ktx->first_timed);
+
+		/* Frames that are nearer to one another leave from the tasklet, together. */
+		if (stage->count && ktx->next_launch < staged[-1].account.launch + 2 * stage->lead_ns)
+			break;
+		if (!is_plain(ktx, skb) || !ktrxer_rate_take(1, now, &again))
+			break;
+		if (!stage->count)
+			horizon = ktx->next_launch + STAGED_NS;
+		staged->account = ktx_frame(skb)->account;
+		staged->skb = skb;
+		ktx_take_timed(ktx, skb);
+		stage->count++;
+	}
+	if (!stage->count)
+		return 0;
+	stage->timer_at = stage->frames[0].account.launch - stage->lead_ns;
+	return stage->lead_ns;
+}
+
+static void learn_lead(struct ktx_stage *stage, u64 ready)
+{
+	u32 took = ready > stage->timer_at ? min_t(u64, ready - stage->timer_at, MOST_STAGE_LEAD_NS) : 0;
+	u32 wanted = min(took + took / 4, MOST_STAGE_LEAD_NS);
+
+	if (wanted > stage->lead_ns)
+		stage->lead_ns = wanted;
+	else
+		stage->lead_ns -= (stage->lead_ns - wanted) / 256;
+}
+
+/* With the queue locked. False: the driver has not taken it. */
+static bool transmit(struct ktx *ktx, struct ktx_staged_frame *staged, struct netdev_queue *txq)
+{
+	struct net_device *dev = ktx->dev;
+	u64 ready;
+
+	if (!netif_running(dev) || !netif_carrier_ok(dev) || netif_xmit_frozen_or_drv_stopped(txq))
+		return false;
+	ready = ktime_get_ns();
+	if (!ktx->stage->retries)
+		learn_lead(ktx->stage, ready);
+	staged->at = ktx_approach(staged->account.launch);
+	/* Waiting may be in vain: where the clock stands still meanwhile. */
+	if (staged->at < staged->account.launch)
+		return false;
+	ktx->stage->waited_ns += staged->at - ready;
+	staged->result = netdev_start_xmit(staged->skb, dev, txq, false);
+	return dev_xmit_complete(staged->result);
+}
+
+/* False: it is left to the tasklet. */
+static bool hand_over(struct ktx *ktx, struct ktx_staged_frame *staged)
+{
+	u16 queue = skb_get_queue_mapping(staged->skb);
+	struct netdev_queue *txq = netdev_get_tx_queue(ktx->dev, queue);
+	bool sent;
+
+	/* The interface may have fewer by now. */
+	if (queue >= ktx->dev->real_num_tx_queues)
+		return false;
+	do {
+		/* Whom we have interrupted has it. Where there is but one processor, this is all that tells. */
+		if (READ_ONCE(txq->xmit_lock_owner) == smp_processor_id())
+			return false;
+		/* __netif_tx_trylock(), such that sparse can follow. */
+		if (spin_trylock(&txq->_xmit_lock)) {
+			WRITE_ONCE(txq->xmit_lock_owner, smp_processor_id());
+			sent = transmit(ktx, staged, txq);
+			__netif_tx_unlock(txq);
+			if (sent)
+				staged->skb = NULL;
+			return sent;
+		}
+		cpu_relax();
+	} while (ktime_get_ns() < staged->account.launch);
+	return false;
+}
+
+enum hrtimer_restart ktx_stage_fire(struct ktx *ktx)
+{
+	struct ktx_stage *stage = ktx->stage;
+	enum hrtimer_restart restart = HRTIMER_NORESTART;
+	u64 now;
+
+	if (!stage || stage->sent == stage->count)
+		return HRTIMER_NORESTART;
+	now = ktime_get_ns();
+	if (!stage->retries) {
+		stage->late_ns = now > stage->timer_at ? now - stage->timer_at : 0;
+		stage->wakes++;
+	}
+	/* The interface is not stopped before we are through with it. */
+	rcu_read_lock();
+	if (hand_over(ktx, &stage->frames[stage->sent])) {
+		stage->retries = 0;
+		if (++stage->sent < stage->count) {
+			stage->timer_at = stage->frames[stage->sent].account.launch - stage->lead_ns;
+			restart = HRTIMER_RESTART;
+		}
+	} else if (stage->retries < MOST_RETRIES) {
+		/* The tasklet may be sooner. */
+		stage->retries++;
+		stage->timer_at = now + RETRY_NS;
+		restart = HRTIMER_RESTART;
+	}
+	if (restart == HRTIMER_RESTART)
+		hrtimer_set_expires(&ktx->timer, ns_to_ktime(stage->timer_at));
+	rcu_read_unlock();
+	return restart;
+}
+
+bool ktx_unstage(struct ktx *ktx, u32 *wakes, u64 *late_ns)
+{
+	struct ktx_stage *stage = ktx->stage;
+	struct ktx_staged_frame *staged;
+
+	if (!stage || !stage->count)
+		return false;
+	hrtimer_cancel(&ktx->timer);
+	/* Completions are in order. */
+	ktx_post_handed(ktx);
+	for (staged = stage->frames; staged < stage->frames + stage->count; staged++) {
+		if (staged->skb) {
+			ktx_insert_timed(ktx, staged->skb);
+			ktrxer_rate_return(1);
+			continue;
+		}
+		staged->account.attempts++;
+		ktx->stuck = false;
+		ktx_finish(ktx, &staged->account, net_xmit_eval(staged->result) ? KTX_DROPPED : KTX_SENT, staged->at);
+	}
+	stage->count = 0;
+	stage->sent = 0;
+	stage->retries = 0;
+	ktx->statistics.spin_ns += stage->waited_ns;
+	ktx_spin_charge(stage->waited_ns);
+	stage->waited_ns = 0;
+	*late_ns = stage->late_ns;
+	*wakes = stage->wakes;
+	stage->wakes = 0;
+	return true;
+}
+
+u32 ktx_lead(const struct ktx *ktx)
+{
+	return ktx_is_bound(ktx) && ktx->stage ? READ_ONCE(ktx->stage->lead_ns) : READ_ONCE(ktx->lead_ns);
+}
