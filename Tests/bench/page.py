@@ -59,6 +59,10 @@ def shortfalls_table(data):
                    f"{_number(verdict.value, verdict.goal.unit)} ({verdict.where})", verdict.reason or "not explained yet"]  # fmt: skip
 
 
+def rate_plots(data):
+    return "".join(f"![trains: {_name(name)}](evaluation/plots/sending-rate-{name}.svg)\n" for name, _ in _of(data, "sending-rate"))
+
+
 def rate_table(data, methods):
     """us from one frame to the next, shortest and longest payload."""
     for name, rows in _of(data, "sending-rate"):
@@ -123,12 +127,13 @@ def sustained_table(data, methods):
             yield [_name(name), payload, *(cell(method) for method in methods)]
 
 
-def forwarded_table(data):
-    """What a router forwards while a program sends, packets a second."""
+def forwarded_table(data, methods):
+    """What is left over for forwarding, packets a second, with the shortest frames and as many a submit as serve a method best."""
     for name, rows in _of(data, "sustained"):
-        for row in rows:
-            if row.get("forwarded_pps"):
-                yield [_name(name), label(row["method"]), row["per_submit"], f"{row['pps']:,}", f"{row['forwarded_pps']:,}"]
+        some = [row for row in rows if row.get("forwarded_pps") is not None and row["payload"] == min(each["payload"] for each in rows)]
+        if some:
+            best = {method: max((row["forwarded_pps"] for row in some if row["method"] == method), default=None) for method in methods}
+            yield [_name(name), *("-" if value is None else f"{value:,}" for value in best.values())]
 
 
 def timestamps_table(data):
@@ -183,13 +188,14 @@ def tables(data):
         "goals": _table(["figure", "asked", "worst measured", "there", "reached on"], goals_table(data)),
         "shortfalls": _table(["figure", "platform", "asked", "measured", "why"], shortfalls_table(data)),
         "sending-rate": _table(["platform", *map(label, rate)], rate_table(data, rate)),
+        "sending-rate-plots": rate_plots(data),
         "cross": _table(["platform", *(f"{cross:,} packets a second" if cross else "idle" for cross in crosses)], cross_table(data, crosses)),
         "sizes": _table(["platform", *(f"{length} B" for length in lengths)], sizes_table(data, lengths, 0)),
         "sizes-cross": _table(["platform", *(f"{length} B" for length in lengths)], sizes_table(data, lengths, loaded)),
         "tails-ms": _table(["platform", "cross traffic", *map(label, kept)], tails_table(data, 1_000_000, kept)),
         "tails-us": _table(["platform", "cross traffic", *map(label, kept)], tails_table(data, 100_000, kept)),
         "sustained": _table(["platform", "payload", *map(label, sustained)], sustained_table(data, sustained)),
-        "forwarded": _table(["platform", "method", "frames a submit", "sent a second", "forwarded a second"], forwarded_table(data)),
+        "forwarded": _table(["platform", *map(label, sustained)], forwarded_table(data, sustained)),
         "timestamps": _table(["platform", "packets", "seen by one only", "median apart, ns", "most apart, ns"], timestamps_table(data)),
         "capture": _table(
             ["device", "method", *(f"others, {count:,} rules" for count in rules), *(f"wanted, {count:,}" for count in rules if count),
