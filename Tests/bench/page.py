@@ -35,7 +35,7 @@ def _of(data, experiment):
 
 
 def _number(value, unit):
-    return f"{value:.2f} x" if unit == "x" else f"{value:,.0f} {unit}"
+    return f"{value:.3g} x" if unit == "x" else f"{value:,.0f} {unit}"
 
 
 def goals_table(data):
