@@ -214,7 +214,7 @@ int ktx_xmit_cancel(struct ktx *ktx, const u64 *cookie, enum ktx_status status);
 void ktx_xmit_gone(struct ktx *ktx);
 /* Before the first frame: whether launches may leave from the timer's interrupt. 0 or -ENOMEM. May sleep. */
 int ktx_stage_init(struct ktx *ktx, const struct net_device *dev);
-/* How much before launches the timer is set. */
+/* How much before launches the timer is set, at most. */
 u32 ktx_lead(const struct ktx *ktx);
 /* No completion will be read any more: frees everything. The timer is not running afterwards. */
 void ktx_xmit_close(struct ktx *ktx);

@@ -8,7 +8,8 @@
  *
  * All that is done by a tasklet of high priority, which the timer's interrupt has run: a timer of softirqs would wait
  * behind packets that are received, and behind ksoftirqd. With drivers that can be called in interrupts, a launch is
- * staged for the timer's interrupt itself (stage.c), and the tasklet sees to what is left.
+ * also staged for the timer's interrupt itself (stage.c): should the tasklet not have its turn in time, that sends it,
+ * if it finds the queue free. Where launches are too near to one another to wait for each, it is on its own.
  */
 #include "xmit.h"
 
@@ -82,10 +83,12 @@ static void gather(struct ktx *ktx)
 /*
  * Sets the timer. A launch is aimed at from before, by the lead that lateness asks for, but no more than a quarter of
  * the time that is left: however late timers are, most of the processor stays with the system. A retry has no instant
- * to keep, and where all files have spun as much as they may a launch is as late as the timer.
+ * to keep, and where all files have spun as much as they may a launch is as late as the timer. One that is staged is
+ * kept by the interrupt if need be: the tasklet takes less of the time that is left, and none if that is little.
  */
 static void arm(struct ktx *ktx, u64 at, u64 now)
 {
+	u32 staged = 0;
 	u32 lead = 0;
 
 	if (at == U64_MAX || ktx->closed)
@@ -93,12 +96,13 @@ static void arm(struct ktx *ktx, u64 at, u64 now)
 	ktx->aim = at;
 	if (at != ktx->retry_at && at > now && ktx_spin_allowed(now)) {
 		if (at == ktx->next_launch)
-			lead = ktx_stage(ktx, now);
-		at -= lead ?: min_t(u64, ktx->lead_ns, (at - now) / 4);
+			staged = ktx_stage(ktx, now);
+		lead = max_t(u32, staged, min_t(u64, ktx->lead_ns, (at - now) >> (staged ? 4 : 2)));
+		at -= lead;
 	}
 	ktx->timer_at = at;
-	/* Set for the past it tells nothing about how late timers are. After staged launches, the tasklet neither. */
-	ktx->timer_tells = at > now && !lead;
+	/* Set for the past, or for after the tasklet could have sent, it tells nothing about how late timers are. */
+	ktx->timer_tells = at > now && (!staged || lead > staged);
 	hrtimer_start(&ktx->timer, ns_to_ktime(at), TIMER_MODE);
 }
 
@@ -189,7 +193,7 @@ static void fire(struct ktx *ktx)
 	bool turn;
 
 	spin_lock(&ktx->lock);
-	if (!unstage(ktx))
+	if (!unstage(ktx) || ktx->timer_tells)
 		learn(ktx, now);
 	/* RCU: an interface that was seen running is not stopped before we are through with it. */
 	rcu_read_lock();

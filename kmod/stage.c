@@ -41,9 +41,9 @@ struct ktx_stage {
 	struct ktx_staged_frame frames[MOST_STAGED];
 	u32 count; /* of frames */
 	u32 sent; /* the first of them */
-	u32 lead_ns; /* how much before a launch the timer is set */
-	u64 timer_at; /* what it was set to */
-	u64 late_ns; /* how late it was, last */
+	u32 lead_ns; /* how much before a launch it is our turn */
+	u64 timer_at; /* when that is */
+	u64 late_ns; /* how late the timer was then, last */
 	u32 wakes;
 	u32 retries; /* for the first that has not left */
 	u64 waited_ns;
@@ -191,6 +191,11 @@ enum hrtimer_restart ktx_stage_fire(struct ktx *ktx)
 	if (!stage || stage->sent == stage->count)
 		return HRTIMER_NORESTART;
 	now = ktime_get_ns();
+	/* It was for the tasklet, which stops us if it comes first. */
+	if (now + stage->lead_ns / 2 < stage->timer_at) {
+		hrtimer_set_expires(&ktx->timer, ns_to_ktime(stage->timer_at));
+		return HRTIMER_RESTART;
+	}
 	if (!stage->retries) {
 		stage->late_ns = now > stage->timer_at ? now - stage->timer_at : 0;
 		stage->wakes++;
@@ -249,5 +254,7 @@ bool ktx_unstage(struct ktx *ktx, u32 *wakes, u64 *late_ns)
 
 u32 ktx_lead(const struct ktx *ktx)
 {
-	return ktx_is_bound(ktx) && ktx->stage ? READ_ONCE(ktx->stage->lead_ns) : READ_ONCE(ktx->lead_ns);
+	u32 lead = READ_ONCE(ktx->lead_ns);
+
+	return ktx_is_bound(ktx) && ktx->stage ? max(lead, READ_ONCE(ktx->stage->lead_ns)) : lead;
 }
