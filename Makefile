@@ -92,7 +92,7 @@ test-packaging: ## tests of the packages for routers and of the bundle for phone
 
 ANDROID_TARGET = $(or $(patsubst arm64-v8a,aarch64,$(filter arm64-v8a,$(ABI))),$(patsubst armeabi-v7a,armv7,$(filter armeabi-v7a,$(ABI))))
 .PHONY: android
-android: ## a phone's bundle, dist/ktrxer-VERSION-android-ABI.zip (ABI: arm64-v8a, the default, or armeabi-v7a)
+android: ## a phone's bundle, dist/ktrxer-VERSION-android-ABI.zip (ABI: arm64-v8a, the default, or armeabi-v7a; ANDROID_NDK_ROOT links with bionic)
 	@$(if $(ANDROID_TARGET),,echo "no ABI $(ABI); there are: arm64-v8a armeabi-v7a" >&2; exit 64)
 	@$(MAKE) --no-print-directory --silent build TARGET=$(ANDROID_TARGET) NDK=$(ANDROID_NDK_ROOT)
 	@android-ndk/bundle.py $(ABI) build/$(ANDROID_TARGET)$(if $(ANDROID_NDK_ROOT),-android) \
@@ -128,7 +128,7 @@ bench-devices: ## figures of sending on the emulated devices, written into docs/
 	@Tests/devices/figures.sh
 
 .PHONY: evaluation
-evaluation: ## measure everything that docs/evaluation.md shows, on all emulated devices, in virtual time (after setup-kernels; half an hour)
+evaluation: ## measure everything that docs/evaluation.md shows, on all emulated devices, in virtual time (after setup-kernels; an hour of processor time)
 	@set -e; for target in mips_24kc mipsel_24kc aarch64 armv7 x86_64; do $(MAKE) --no-print-directory --silent build TARGET=$$target; done
 	@Tests/bench/evaluate.sh all
 

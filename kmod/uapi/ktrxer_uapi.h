@@ -45,7 +45,8 @@
  * Frames with launch_ns 0 leave back to back in the submitting call. The others are made ready in that call and leave
  * at their launch time: a timer fires ahead of it, by a lead that is learnt, and the rest is spent spinning (no longer
  * than spin_ns, and with the other files no more than the module parameter spin_share_percent leaves to it). With
- * drivers that the module parameter interrupt_drivers names, that is in the timer's interrupt, for 20 us at most.
+ * drivers that the module parameter interrupt_drivers names, the timer's interrupt sends what would have to wait for
+ * other softirqs, spinning for 20 us at most.
  * A frame whose launch time has passed leaves at once, unless KTX_FRAME_DROP_LATE.
  *
  * What is due leaves in one order whatever the queues: launch times first, then the frames for now as they were
