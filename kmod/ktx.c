@@ -22,7 +22,11 @@ static const struct file_operations ktx_operations;
 
 static void ktx_free(struct kref *ref)
 {
-	kfree(container_of(ref, struct ktx, ref));
+	struct ktx *ktx = container_of(ref, struct ktx, ref);
+
+	/* A rule's frame may still be on its way here after the file is closed. */
+	kfree(ktx->stage);
+	kfree(ktx);
 }
 
 void ktx_put(struct ktx *ktx)
@@ -88,8 +92,6 @@ static void detach_device(struct ktx *ktx)
 	ktx_parts_end(&ktx->parts);
 	kvfree(ktx->handed);
 	ktx->handed = NULL;
-	kfree(ktx->stage);
-	ktx->stage = NULL;
 	ktrxer_map_free(&ktx->map);
 }
 

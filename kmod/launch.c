@@ -94,6 +94,13 @@ static void arm(struct ktx *ktx, u64 at, u64 now)
 	if (at == U64_MAX || ktx->closed)
 		return;
 	ktx->aim = at;
+	if (ktx->stage && at == ktx->next_launch && at > now + KTX_STAGE_AHEAD_NS) {
+		/* Then it can be staged. */
+		ktx->timer_at = at - KTX_STAGE_AHEAD_NS;
+		ktx->timer_tells = false;
+		hrtimer_start(&ktx->timer, ns_to_ktime(ktx->timer_at), TIMER_MODE);
+		return;
+	}
 	if (at != ktx->retry_at && at > now && ktx_spin_allowed(now)) {
 		if (at == ktx->next_launch)
 			staged = ktx_stage(ktx, now);

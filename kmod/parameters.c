@@ -138,14 +138,22 @@ static long frame_bytes(u32 length)
 	return min_t(u32, length, U16_MAX) + FRAME_OVERHEAD;
 }
 
-bool ktrxer_frame_hold(u32 length)
+static bool hold_below(u32 length, u64 ceiling)
 {
-	u64 ceiling = (u64)READ_ONCE(ktrxer_memory_ceiling_kib) << 10;
-
 	if ((u64)atomic_long_add_return(frame_bytes(length), &frames_hold) <= ceiling)
 		return true;
 	ktrxer_frame_release(length);
 	return false;
+}
+
+bool ktrxer_frame_hold(u32 length)
+{
+	return hold_below(length, (u64)READ_ONCE(ktrxer_memory_ceiling_kib) << 10);
+}
+
+bool ktrxer_frame_keep(u32 length)
+{
+	return hold_below(length, ((u64)READ_ONCE(ktrxer_memory_ceiling_kib) << 10) / 4);
 }
 
 void ktrxer_frame_release(u32 length)

@@ -42,6 +42,8 @@ u64 ktrxer_memory_used(void);
  * all that they may. Any context.
  */
 bool ktrxer_frame_hold(u32 length);
+/* The same for what is kept for frames to come: a quarter of the ceiling at most, frames have the rest. */
+bool ktrxer_frame_keep(u32 length);
 void ktrxer_frame_release(u32 length);
 
 #endif

@@ -26,7 +26,7 @@ static struct page *next_page(struct ktx_parts *parts)
 	page = alloc_page(GFP_KERNEL | __GFP_NOWARN);
 	if (!page)
 		return NULL;
-	if (parts->count < KTX_PART_PAGES && ktrxer_frame_hold(PAGE_SIZE)) {
+	if (parts->count < KTX_PART_PAGES && ktrxer_frame_keep(PAGE_SIZE)) {
 		/* Behind the one before, in front of the oldest, which changes places. */
 		parts->pages[parts->count] = parts->pages[oldest];
 		parts->count++;
@@ -79,6 +79,7 @@ void ktx_parts_end(struct ktx_parts *parts)
 {
 	while (parts->count) {
 		put_page(parts->pages[--parts->count]);
+		parts->pages[parts->count] = NULL;
 		ktrxer_frame_release(PAGE_SIZE);
 	}
 }

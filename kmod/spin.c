@@ -31,6 +31,9 @@ struct spinning {
 
 static DEFINE_PER_CPU(struct spinning, spinning);
 
+/* The same for interrupts, apart: one may come in the middle of what is done to the other. Only `saved` and `at`. */
+static DEFINE_PER_CPU(struct spinning, interrupts);
+
 void ktx_spin_reckon(s64 *saved, u64 *at, u64 now)
 {
 	unsigned int share = min(READ_ONCE(ktrxer_spin_share_percent), 100U);
@@ -60,12 +63,25 @@ void ktx_spin_end(const struct ktx *ktx, u64 now)
 	here->last_end = now;
 }
 
-bool ktx_spin_allowed(u64 now)
+static bool is_allowed(struct spinning *here, u64 now)
 {
-	struct spinning *here = this_cpu_ptr(&spinning);
-
 	ktx_spin_reckon(&here->saved, &here->at, now);
 	return here->saved > 0;
+}
+
+bool ktx_spin_allowed(u64 now)
+{
+	return is_allowed(this_cpu_ptr(&spinning), now);
+}
+
+bool ktx_spin_interrupt_allowed(u64 now)
+{
+	return is_allowed(this_cpu_ptr(&interrupts), now);
+}
+
+void ktx_spin_interrupt_charge(u64 spun)
+{
+	this_cpu_sub(interrupts.saved, spun);
 }
 
 void ktx_spin_charge(u64 spun)

@@ -24,11 +24,13 @@
 /* Later ones can be staged later. */
 #define STAGED_NS (500 * NSEC_PER_USEC)
 /* Interrupts are off for so long at most, before a launch. */
-#define MOST_STAGE_LEAD_NS 20000
-#define FIRST_STAGE_LEAD_NS 10000
+#define MOST_STAGE_LEAD_NS 20000U
+#define FIRST_STAGE_LEAD_NS 10000U
 /* Whom we have interrupted is through with the queue's lock that soon, as a rule. So often it is asked for. */
 #define RETRY_NS 2000
 #define MOST_RETRIES 16U
+/* Looks at a lock that is taken, where the clock does not move meanwhile. */
+#define MOST_LOCK_LOOKS 10000
 
 struct ktx_staged_frame {
 	struct sk_buff *skb; /* NULL: the driver has it */
@@ -57,7 +59,7 @@ static bool is_known(const struct net_device *dev)
 	const char *list = ktrxer_interrupt_drivers;
 
 	/* Interfaces on top of others have the parent of the one below, or none. */
-	if (!length || dev->rtnl_link_ops)
+	if (!length || dev->rtnl_link_ops || netif_is_failover(dev) || !list_empty(&dev->adj_list.lower))
 		return false;
 	while (*list) {
 		size_t word = strcspn(list, ",");
@@ -72,6 +74,8 @@ static bool is_known(const struct net_device *dev)
 
 int ktx_stage_init(struct ktx *ktx, const struct net_device *dev)
 {
+	kfree(ktx->stage);
+	ktx->stage = NULL;
 	/* Spinlocks sleep there. */
 	if (IS_ENABLED(CONFIG_PREEMPT_RT) || !is_known(dev))
 		return 0;
@@ -97,7 +101,8 @@ u32 ktx_stage(struct ktx *ktx, u64 now)
 	u64 horizon = U64_MAX - 1;
 	u64 again;
 
-	if (!stage || !ktx->dev || ktx->next_launch < now + 2 * stage->lead_ns || ktx->spin_ns < stage->lead_ns)
+	if (!stage || !ktx->dev || ktx->spin_ns < stage->lead_ns || ktx->next_launch < now + 2 * stage->lead_ns ||
+	    ktx->next_launch > now + KTX_STAGE_AHEAD_NS)
 		return 0;
 	/* Its callback may be running, somewhere else. */
 	hrtimer_cancel(&ktx->timer);
@@ -159,6 +164,7 @@ static bool hand_over(struct ktx *ktx, struct ktx_staged_frame *staged)
 {
 	u16 queue = skb_get_queue_mapping(staged->skb);
 	struct netdev_queue *txq = netdev_get_tx_queue(ktx->dev, queue);
+	int looks = MOST_LOCK_LOOKS;
 	bool sent;
 
 	/* The interface may have fewer by now. */
@@ -178,7 +184,7 @@ static bool hand_over(struct ktx *ktx, struct ktx_staged_frame *staged)
 			return sent;
 		}
 		cpu_relax();
-	} while (ktime_get_ns() < staged->account.launch);
+	} while (--looks && ktime_get_ns() < staged->account.launch);
 	return false;
 }
 
@@ -192,10 +198,13 @@ enum hrtimer_restart ktx_stage_fire(struct ktx *ktx)
 		return HRTIMER_NORESTART;
 	now = ktime_get_ns();
 	/* It was for the tasklet, which stops us if it comes first. */
-	if (now + stage->lead_ns / 2 < stage->timer_at) {
+	if (now < stage->timer_at) {
 		hrtimer_set_expires(&ktx->timer, ns_to_ktime(stage->timer_at));
 		return HRTIMER_RESTART;
 	}
+	/* Launches are staged before it is known how many others there are. */
+	if (!ktx_spin_interrupt_allowed(now))
+		return HRTIMER_NORESTART;
 	if (!stage->retries) {
 		stage->late_ns = now > stage->timer_at ? now - stage->timer_at : 0;
 		stage->wakes++;
@@ -217,6 +226,7 @@ enum hrtimer_restart ktx_stage_fire(struct ktx *ktx)
 	if (restart == HRTIMER_RESTART)
 		hrtimer_set_expires(&ktx->timer, ns_to_ktime(stage->timer_at));
 	rcu_read_unlock();
+	ktx_spin_interrupt_charge(ktime_get_ns() - now);
 	return restart;
 }
 

@@ -73,6 +73,9 @@ void ktx_leave(struct ktx *ktx) __releases(&ktx->lock);
 
 /* stage.c: launches out of the timer's interrupt. */
 
+/* A launch is staged no longer ahead: what is reckoned for it, of rate and spinning, holds for that. */
+#define KTX_STAGE_AHEAD_NS (20 * NSEC_PER_MSEC)
+
 /*
  * Sets out the next launches. Returns how much before the first of them the timer is to be set, which then is nobody
  * else's until ktx_unstage(); or 0: they are the tasklet's.
@@ -133,6 +136,9 @@ void ktx_spin_end(const struct ktx *ktx, u64 now);
 bool ktx_spin_allowed(u64 now);
 /* So many ns were spun. */
 void ktx_spin_charge(u64 spun);
+/* The same in interrupts. */
+bool ktx_spin_interrupt_allowed(u64 now);
+void ktx_spin_interrupt_charge(u64 spun);
 /* Adds to what is saved, ns, what `now` adds to it since *at. */
 void ktx_spin_reckon(s64 *saved, u64 *at, u64 now);
 
