@@ -82,6 +82,11 @@ def test_folders_that_differ(tmp_path):
     assert check.differences(one, other) == ["data/a.json"]
     (one / "b.svg").write_text("")
     assert check.differences(one, other) == ["b.svg", "data/a.json"]
+    # What is never quite the same, and what is drawn of it.
+    for name in "data/agent-pc-e1000.json", "c.svg":
+        (one / name).write_text("one")
+        (other / name).write_text("other")
+    assert check.differences(one, other) == ["b.svg", "data/a.json"]
 
 
 def test_every_shortfall_is_of_a_goal_and_a_platform():
