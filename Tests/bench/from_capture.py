@@ -17,11 +17,11 @@ MAGIC = {0xA1B2C3D4: 1000, 0xA1B23C4D: 1}
 def trains(capture):
     """{UDP destination port: [ns of each frame]}, of IPv4 without options."""
     for order in "<>":
-        (magic,) = struct.unpack_from(f"{order}I", capture)
+        magic = struct.unpack_from(f"{order}I", capture)[0] if len(capture) >= 24 else 0
         if magic in MAGIC:
             break
     else:
-        raise ValueError("this is no pcap file")
+        raise ValueError("no pcap file; tcpdump -w makes one, and editcap -F pcap makes it of others")
     seen, at = {}, 24
     while at + 16 <= len(capture):
         seconds, part, kept, _ = struct.unpack_from(f"{order}IIII", capture, at)
@@ -42,10 +42,13 @@ def line(port, times, gap):
 
 
 def main():
-    if len(sys.argv) not in (2, 3):
-        sys.exit("usage: from_capture.py FILE [GAP]")
-    with open(sys.argv[1], "rb") as file:
-        found = trains(file.read())
+    if len(sys.argv) not in (2, 3) or not all(gap.isdecimal() for gap in sys.argv[2:]):
+        sys.exit("usage: from_capture.py FILE [GAP in ns]")
+    try:
+        with open(sys.argv[1], "rb") as file:
+            found = trains(file.read())
+    except (OSError, ValueError) as error:
+        sys.exit(f"from_capture.py: {sys.argv[1]}: {error.strerror if isinstance(error, OSError) else error}")
     for port, times in sorted(found.items()):
         print(line(port, times, int(sys.argv[2]) if len(sys.argv) == 3 else 0))
 

@@ -126,3 +126,9 @@ def test_captures_of_real_hardware(order, magic, part):
     assert found == {2000: [seconds * 10**9 + us * 1000 for seconds, us in records]}
     said = from_capture.line(2000, found[2000], 10_000_000)
     assert said == "port 2000: 4 frames in 30000000 ns; off 10000000 ns: median 1000, quartiles 500 apart, 99th percentile 2000"
+
+
+@pytest.mark.parametrize("content", [b"", b"\xd4\xc3\xb2\xa1", b"no capture, but long enough to be one"])
+def test_what_is_no_capture(content):
+    with pytest.raises(ValueError, match="no pcap file"):
+        from_capture.trains(content)
