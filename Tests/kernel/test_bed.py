@@ -8,7 +8,8 @@ import pytest
 import kbed
 from qemu import debian_kernels, exact_run
 
-# Two cards on one hub, the second in a network namespace of its own. e1000 needs two seconds for its carrier.
+# Two cards on one hub, the second in a network namespace of its own. e1000 needs two seconds for its carrier, and takes its
+# time for the first packet that it receives after that.
 NETWORK = """
 set -e
 /bin/ip netns add far
@@ -18,6 +19,7 @@ set -e
 /bin/ip link set eth0 up
 /bin/ip -n far link set eth1 up
 sleep 3
+ping -c 1 192.0.2.2
 """
 
 
@@ -51,6 +53,8 @@ def test_exact_runs_are_alike(guest_root, kernel):
     assert first.kernel_log == second.kernel_log
     assert first.dump == second.dump
     requests = [time for time, frame in frames(first.dump) if frame[12:14] == b"\x08\x00" and frame[23] == 1 and frame[34] == 8]
+    # The first is the network's.
+    del requests[0]
     assert len(requests) == 5
     assert all(abs(after - before - 0.2) < 0.001 for before, after in zip(requests, requests[1:])), requests
 

@@ -106,6 +106,23 @@ static int set_report(const char *value, const struct kernel_param *parameter)
 static const struct kernel_param_ops report_operations = { .set = set_report };
 module_param_cb(report, &report_operations, NULL, 0200);
 
+/* Softirqs of this processor have to wait for so many ms; interrupts have not. */
+static int set_engage(const char *value, const struct kernel_param *parameter)
+{
+	unsigned int time;
+	int error = kstrtouint(value, 0, &time);
+
+	if (error || time > 100)
+		return error ?: -ERANGE;
+	local_bh_disable();
+	mdelay(time);
+	local_bh_enable();
+	return 0;
+}
+
+static const struct kernel_param_ops engage_operations = { .set = set_engage };
+module_param_cb(engage, &engage_operations, NULL, 0200);
+
 static int set_wake(const char *value, const struct kernel_param *parameter)
 {
 	netif_tx_wake_all_queues(odd);
