@@ -141,10 +141,11 @@ def built_load(platform, folder):
     return target
 
 
-def run(platform, folder, scripts, methods=(), kernel_modules=(), insert="", files=(), cross=False, dump=None, timeout=600):
+def run(platform, folder, scripts, methods=(), kernel_modules=(), insert="", files=(), cross=False, dump=None, timeout=600, **options):
     """Runs scripts in a guest of the platform, in the network above; returns an ExactRun of them. In the guest are the methods
     as /methods/NAME, the modules of the evaluation as /ktrxer.ko, /tap.ko and /floor.ko; kTRxer's is loaded, with the
-    parameters `insert`. `kernel_modules` are the kernel's own; with `cross` there can be cross traffic. The folder must be there; it keeps what was compiled."""
+    parameters `insert`. `kernel_modules` are the kernel's own; with `cross` there can be cross traffic. The folder must be there; it keeps what was compiled.
+    `options` are exact_run's."""
     folder = pathlib.Path(folder)
     root = folder / "root"
     if not root.exists():
@@ -168,7 +169,7 @@ def run(platform, folder, scripts, methods=(), kernel_modules=(), insert="", fil
     begin = f"{NAMES}{names}{NETWORK}\ninsmod /ktrxer.ko {insert}\nsleep 1"
     done = exact_run(
         root, platform.debian, [begin, *scripts], cards=[(model, hub) for _, model, hub in cards], modules=kernel_modules, files=[*inside, *files],
-        shift=platform.shift, memory=platform.memory, dump=dump, dump_bytes=128, timeout=timeout,
+        shift=platform.shift, memory=platform.memory, dump=dump, dump_bytes=128, timeout=timeout, **options,
     )
     begun, *done.results = done.results
     begun.check()
