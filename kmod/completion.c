@@ -16,7 +16,7 @@ u32 ktx_completion_room(struct ktx *ktx)
 	return entries - (ktx->completion_producer - ktx->completion_consumer) - ktx->waiting - ktx->reserved;
 }
 
-static void post(struct ktx *ktx, const struct ktx_account *account, enum ktx_status status, u64 stamp)
+void ktx_post(struct ktx *ktx, const struct ktx_account *account, enum ktx_status status, u64 stamp)
 {
 	struct ktx_completion *entry = &ktx->completions[ktx->completion_producer++ & ktx->completion_mask];
 
@@ -55,7 +55,15 @@ void ktx_finish(struct ktx *ktx, const struct ktx_account *account, enum ktx_sta
 	} else {
 		ktx->waiting--;
 	}
-	post(ktx, account, status, stamp);
+	ktx_post(ktx, account, status, stamp);
+}
+
+void ktx_finish_posted(struct ktx *ktx, u32 count, u32 bytes)
+{
+	ktrxer_frames_release(count, bytes);
+	ktx->statistics.sent += count;
+	ktx->statistics.bytes += bytes;
+	ktx->waiting -= count;
 }
 
 void ktx_publish(struct ktx *ktx)

@@ -39,17 +39,30 @@ static void marks_to_ns(struct ktx_handed *handed, const struct ktx_hold *hold)
 
 static void post_hold(struct ktx *ktx, struct ktx_handed *handed, const struct ktx_hold *hold)
 {
-	unsigned int i;
+	unsigned int i, sent = 0;
+	u32 bytes = 0;
 
 	marks_to_ns(handed, hold);
 	for (i = 0; i < hold->count; i++, handed++) {
 		enum ktx_status status = net_xmit_eval(handed->result) ? KTX_DROPPED : KTX_SENT;
 
 		handed->account.attempts++;
-		if (unlikely(handed->account.flags & KTX_ACCOUNT_STAMP))
-			ktx_stamp_note(ktx, handed->account.flags, status == KTX_SENT ? handed->at : 0);
-		ktx_finish(ktx, &handed->account, status, handed->at);
+		if (likely(status == KTX_SENT &&
+			   !(handed->account.flags & (KTX_COMPLETION_REACTION | KTX_ACCOUNT_STAMP)))) {
+			sent++;
+			bytes += handed->account.length;
+			ktx_post(ktx, &handed->account, KTX_SENT, handed->at);
+		} else {
+			ktx_finish_posted(ktx, sent, bytes);
+			sent = 0;
+			bytes = 0;
+			if (handed->account.flags & KTX_ACCOUNT_STAMP)
+				ktx_stamp_note(ktx, handed->account.flags, status == KTX_SENT ? handed->at : 0);
+			ktx_finish(ktx, &handed->account, status, handed->at);
+		}
+		handed->account.launch = 0;
 	}
+	ktx_finish_posted(ktx, sent, bytes);
 }
 
 /* Not copied into the loop over bursts, which has no registers to spare. */

@@ -89,7 +89,7 @@ static void detach_device(struct ktx *ktx)
 		ktx_references_end(ktx->references);
 	ktx->references = NULL;
 	ktx_stamp_destroy(ktx);
-	ktx_parts_end(&ktx->parts);
+	ktx_kept_end(ktx);
 	kvfree(ktx->handed);
 	ktx->handed = NULL;
 	ktrxer_map_free(&ktx->map);
@@ -175,7 +175,7 @@ static int attach_device(struct ktx *ktx, struct net_device *dev, struct ktx_bin
 	ktx->header = ktx->map.base + bind->header_offset;
 	ktx->references = ktx_references_new(ktx->header);
 	ktx->handed = kvzalloc(sizeof(*ktx->handed), GFP_KERNEL);
-	if (!ktx->references || !ktx->handed || ktx_stage_init(ktx, dev)) {
+	if (!ktx->references || !ktx->handed || ktx_kept_init(ktx, dev) || ktx_stage_init(ktx, dev)) {
 		detach_device(ktx);
 		return -ENOMEM;
 	}

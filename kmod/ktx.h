@@ -31,17 +31,7 @@ struct ktx_references {
 
 struct ktx_handed_list;
 struct ktx_stage;
-
-/* Pages that a file keeps at most for frames that leave at once: those of a burst, and of one before it. */
-#define KTX_PART_PAGES 128U
-
-/* A circle of pages, each with a reference of ours. */
-struct ktx_parts {
-	struct page *pages[KTX_PART_PAGES];
-	u32 count;
-	u32 current_page; /* of which parts are taken */
-	u32 used; /* bytes of it */
-};
+struct ktx_kept;
 
 struct ktx {
 	struct kref ref; /* the file's, and one for each rule that reacts through it */
@@ -69,7 +59,7 @@ struct ktx {
 
 	struct mutex submit; /* one submitter at a time */
 	u32 submission_consumer; /* submit */
-	struct ktx_parts parts; /* submit */
+	struct ktx_kept *kept; /* submit */
 
 	spinlock_t lock; /* BH; all that follows */
 	struct net_device *dev; /* NULL: gone; a reference is held */
@@ -117,8 +107,13 @@ struct ktx_account {
 	u64 launch; /* 0: now */
 	u64 cookie;
 	u32 length;
-	u16 attempts;
-	u16 flags; /* KTX_COMPLETION_…, KTX_ACCOUNT_STAMP */
+	union {
+		struct {
+			u16 attempts;
+			u16 flags; /* KTX_COMPLETION_…, KTX_ACCOUNT_STAMP */
+		};
+		u32 attempts_flags; /* to copy */
+	};
 };
 
 /* The frame asks for a hardware timestamp. Not in the completion. */
@@ -130,6 +125,12 @@ struct ktx_frame {
 	u64 order; /* of submission */
 	u16 flags; /* KTX_FRAME_… */
 };
+
+/* Interfaces on top of others, or of a kind that is made by rtnetlink: what they do with an skb is up to those. */
+static inline bool ktx_is_stacked(const struct net_device *dev)
+{
+	return dev->rtnl_link_ops || netif_is_failover(dev) || !list_empty(&dev->adj_list.lower);
+}
 
 static inline struct ktx_frame *ktx_frame(struct sk_buff *skb)
 {
@@ -190,12 +191,20 @@ void *ktx_copy_frame(struct ktx *ktx, u32 offset, u32 length);
 struct ktx_references *ktx_references_new(struct ktx_header *header);
 void ktx_references_end(struct ktx_references *references);
 
-/* parts.c: memory of frames that leave at once. `submit` held. */
+/* kept.c: memory of frames that leave at once. `submit` held. */
 
-/* An skb with so many bytes in one piece. NULL: no memory at hand, or too much is asked for. May sleep. */
-struct sk_buff *ktx_part_skb(struct ktx_parts *parts, unsigned int bytes);
-/* Gives up the pages; frames keep their parts. Nobody submits any more, or `submit` is held. */
-void ktx_parts_end(struct ktx_parts *parts);
+/* When it is bound. 0 or -ENOMEM. */
+int ktx_kept_init(struct ktx *ktx, const struct net_device *dev);
+/* Nobody submits any more. Skbs that the driver still has are freed by it. */
+void ktx_kept_end(struct ktx *ktx);
+/*
+ * An skb with so many bytes in one piece before and behind skb->data. NULL: no memory at hand, or too much is asked
+ * for. May sleep. It may come back into use when nobody but the file has it any more: it must have no pages, no owner,
+ * and none that it is to report to.
+ */
+struct sk_buff *ktx_kept_skb(struct ktx *ktx, unsigned int headroom, unsigned int room);
+/* The same for one that is used once. */
+struct sk_buff *ktx_part_skb(struct ktx *ktx, unsigned int headroom, unsigned int room);
 
 /* launch.c, xmit.c: skbs onto the wire. */
 

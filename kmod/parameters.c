@@ -37,6 +37,10 @@ char *ktrxer_interrupt_drivers = "e1000,pcnet32,virtio_net";
 module_param_named(interrupt_drivers, ktrxer_interrupt_drivers, charp, 0400);
 MODULE_PARM_DESC(interrupt_drivers, "drivers of network cards that may be called from the interrupts of timers, separated by commas");
 
+bool ktrxer_share_skbs = true;
+module_param_named(share_skbs, ktrxer_share_skbs, bool, 0600);
+MODULE_PARM_DESC(share_skbs, "send the same skbs again when drivers that allow for it have given them up");
+
 unsigned int ktrxer_burst(void)
 {
 	return max(READ_ONCE(ktrxer_burst_ceiling), 1U);
@@ -154,6 +158,11 @@ bool ktrxer_frame_hold(u32 length)
 bool ktrxer_frame_keep(u32 length)
 {
 	return hold_below(length, ((u64)READ_ONCE(ktrxer_memory_ceiling_kib) << 10) / 4);
+}
+
+void ktrxer_frames_release(u32 count, u32 bytes)
+{
+	atomic_long_sub((long)count * FRAME_OVERHEAD + bytes, &frames_hold);
 }
 
 void ktrxer_frame_release(u32 length)

@@ -17,6 +17,7 @@ extern unsigned int ktrxer_burst_ceiling;
 extern unsigned int ktrxer_memory_ceiling_kib;
 extern bool ktrxer_allow_management;
 extern char *ktrxer_interrupt_drivers;
+extern bool ktrxer_share_skbs;
 
 /* Frames that may leave back to back: burst_ceiling, and never 0. */
 unsigned int ktrxer_burst(void);
@@ -45,5 +46,7 @@ bool ktrxer_frame_hold(u32 length);
 /* The same for what is kept for frames to come: a quarter of the ceiling at most, frames have the rest. */
 bool ktrxer_frame_keep(u32 length);
 void ktrxer_frame_release(u32 length);
+/* Of several, so many bytes long together. */
+void ktrxer_frames_release(u32 count, u32 bytes);
 
 #endif

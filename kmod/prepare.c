@@ -114,22 +114,27 @@ static enum ktx_status judge_descriptor(const struct ktx *ktx, const struct net_
 	return KTX_SENT;
 }
 
-/*
- * Room for `linear` bytes in one piece, with what the device wants before and behind them. `parts`: whose pages it may
- * be in, NULL for a frame that waits for its launch, and would keep the page from those that leave at once.
- */
-static struct sk_buff *alloc(struct ktx_parts *parts, const struct net_device *dev, unsigned int linear, gfp_t gfp)
+/* Where an skb's memory is: its own; a part of a page, if it leaves at once; or with those that are kept for that. */
+enum origin { ORIGIN_OWN, ORIGIN_PART, ORIGIN_KEPT };
+
+/* Room for `linear` bytes in one piece, with what the device wants before and behind them. */
+static struct sk_buff *alloc(struct ktx *ktx, enum origin origin, const struct net_device *dev, unsigned int linear,
+			     gfp_t gfp)
 {
 	unsigned int headroom = LL_RESERVED_SPACE(dev);
 	/* Short frames are filled up to the least that Ethernet allows by drivers that do not do it in hardware. */
 	unsigned int tailroom = max_t(unsigned int, dev->needed_tailroom, linear < ETH_ZLEN ? ETH_ZLEN - linear : 0);
-	struct sk_buff *skb = parts ? ktx_part_skb(parts, headroom + linear + tailroom) : NULL;
+	struct sk_buff *skb = NULL;
 
-	if (!skb)
-		skb = alloc_skb(headroom + linear + tailroom, gfp);
-	if (!skb)
-		return NULL;
-	skb_reserve(skb, headroom);
+	if (origin == ORIGIN_KEPT)
+		skb = ktx_kept_skb(ktx, headroom, linear + tailroom);
+	else if (origin == ORIGIN_PART)
+		skb = ktx_part_skb(ktx, headroom, linear + tailroom);
+	if (skb)
+		return skb;
+	skb = alloc_skb(headroom + linear + tailroom, gfp);
+	if (skb)
+		skb_reserve(skb, headroom);
 	return skb;
 }
 
@@ -199,7 +204,8 @@ enum ktx_status ktx_prepare(struct ktx *ktx, struct net_device *dev, const struc
 			    struct sk_buff **result)
 {
 	enum ktx_status status = judge_descriptor(ktx, dev, descriptor);
-	struct ktx_parts *parts = descriptor->launch_ns ? NULL : &ktx->parts;
+	/* One that waits for its launch would keep its page from those that leave at once. */
+	enum origin origin = descriptor->launch_ns ? ORIGIN_OWN : ORIGIN_PART;
 	u8 *bytes = ktx->frames + descriptor->frame_offset;
 	u32 length = descriptor->frame_length;
 	struct ktx_frame *frame;
@@ -210,7 +216,7 @@ enum ktx_status ktx_prepare(struct ktx *ktx, struct net_device *dev, const struc
 	if (status != KTX_SENT)
 		return status;
 	if (may_reference(dev, descriptor)) {
-		skb = alloc(parts, dev, COPIED_HEAD, GFP_KERNEL | __GFP_NOWARN);
+		skb = alloc(ktx, origin, dev, COPIED_HEAD, GFP_KERNEL | __GFP_NOWARN);
 		if (!skb)
 			return KTX_NO_MEMORY;
 		referenced = reference_pages(ktx, skb, bytes + COPIED_HEAD, length - COPIED_HEAD);
@@ -224,7 +230,9 @@ enum ktx_status ktx_prepare(struct ktx *ktx, struct net_device *dev, const struc
 		}
 	}
 	if (!referenced) {
-		skb = alloc(parts, dev, length, GFP_KERNEL | __GFP_NOWARN);
+		if (origin == ORIGIN_PART && !(descriptor->flags & KTX_FRAME_STAMP))
+			origin = ORIGIN_KEPT;
+		skb = alloc(ktx, origin, dev, length, GFP_KERNEL | __GFP_NOWARN);
 		if (!skb)
 			return KTX_NO_MEMORY;
 		skb_put_data(skb, bytes, length);
@@ -239,15 +247,14 @@ enum ktx_status ktx_prepare(struct ktx *ktx, struct net_device *dev, const struc
 	skb_set_queue_mapping(skb, queue);
 
 	frame = ktx_frame(skb);
-	memset(frame, 0, sizeof(*frame));
 	frame->account.launch = descriptor->launch_ns;
 	frame->account.cookie = descriptor->cookie;
 	frame->account.length = length;
+	frame->account.attempts = 0;
+	frame->account.flags = (descriptor->launch_ns ? KTX_COMPLETION_TIMED : 0) |
+			       (referenced ? KTX_COMPLETION_REFERENCED : 0);
+	frame->order = 0;
 	frame->flags = descriptor->flags;
-	if (frame->account.launch)
-		frame->account.flags |= KTX_COMPLETION_TIMED;
-	if (referenced)
-		frame->account.flags |= KTX_COMPLETION_REFERENCED;
 	/* What cannot come is not waited for. */
 	if (descriptor->flags & KTX_FRAME_STAMP && ktx_stamp_able(ktx, dev)) {
 		frame->account.flags |= KTX_ACCOUNT_STAMP;
@@ -272,7 +279,7 @@ struct sk_buff *ktx_reaction_alloc(struct ktx *ktx, unsigned int length)
 	/* A device whose pointer was seen here stays until the grace period has passed (unregister_netdevice). */
 	dev = READ_ONCE(ktx->dev);
 	if (dev && length >= max(ktx->link_header, 1U) && length <= ktx_longest_frame(dev))
-		skb = alloc(NULL, dev, length, GFP_ATOMIC | __GFP_NOWARN);
+		skb = alloc(NULL, ORIGIN_OWN, dev, length, GFP_ATOMIC | __GFP_NOWARN);
 	rcu_read_unlock();
 	if (!skb)
 		ktrxer_frame_release(length);

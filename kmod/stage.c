@@ -59,7 +59,7 @@ static bool is_known(const struct net_device *dev)
 	const char *list = ktrxer_interrupt_drivers;
 
 	/* Interfaces on top of others have the parent of the one below, or none. */
-	if (!length || dev->rtnl_link_ops || netif_is_failover(dev) || !list_empty(&dev->adj_list.lower))
+	if (!length || ktx_is_stacked(dev))
 		return false;
 	while (*list) {
 		size_t word = strcspn(list, ",");

@@ -73,6 +73,9 @@ static bool take_descriptor(struct ktx *ktx, struct net_device *dev, struct sk_b
 	return true;
 }
 
+/* Descriptors between two looks whether somebody else wants the processor. */
+#define RESCHED_EVERY 16U
+
 /* Takes up to `most` descriptors and sends them or sees to it that they are. Returns how many. */
 static u32 take_chunk(struct ktx *ktx, u32 most)
 {
@@ -87,8 +90,8 @@ static u32 take_chunk(struct ktx *ktx, u32 most)
 	spin_unlock_bh(&ktx->lock);
 	__skb_queue_head_init(&prepared);
 	while (taken < most && take_descriptor(ktx, dev, &prepared)) {
-		taken++;
-		cond_resched();
+		if (++taken % RESCHED_EVERY == 0)
+			cond_resched();
 	}
 	/* The entries may be filled again. */
 	smp_store_release(&ktx->header->submission_consumer, ktx->submission_consumer);

@@ -12,7 +12,7 @@
 #include "ring.c"
 #include "ktx.c"
 #include "submit.c"
-#include "parts.c"
+#include "kept.c"
 #include "prepare.c"
 #include "waiting.c"
 #include "launch.c"

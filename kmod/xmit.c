@@ -5,6 +5,7 @@
  */
 #include "xmit.h"
 
+#include "compat/compat.h"
 #include "parameters.h"
 
 #include <linux/ktime.h>
@@ -64,7 +65,7 @@ noinline u64 ktx_approach(u64 instant)
  */
 static u64 mark(void)
 {
-	return ktx_has_cycles() ? (u64)get_cycles() : ktime_get_ns();
+	return ktx_has_cycles() ? (u64)compat_cycles() : ktime_get_ns();
 }
 
 /* The frame that leaves next under the same hold of a queue's lock, if there is one before `horizon`. */
@@ -83,8 +84,71 @@ static inline void keep_account(struct ktx_handed *handed, const struct ktx_acco
 	handed->account.launch = account->launch;
 	handed->account.cookie = account->cookie;
 	handed->account.length = account->length;
-	handed->account.attempts = account->attempts;
-	handed->account.flags = account->flags;
+	handed->account.attempts_flags = account->attempts_flags;
+}
+
+/* Neither a launch time nor a stamp of the device's. */
+static bool leaves_at_once(struct sk_buff *skb)
+{
+	return !(ktx_frame(skb)->account.flags & (KTX_COMPLETION_TIMED | KTX_ACCOUNT_STAMP));
+}
+
+/*
+ * Hands up to `quota` such frames to the driver, from *skb on, which is the first that is due, while no launch time has
+ * come: of a burst that is nearly all, and what this loop does is what it costs. Apart, since it needs all registers.
+ * Returns how many; *skb is then the next frame for this hold, or NULL, and *cause why it has to wait.
+ */
+static noinline unsigned int send_plain(struct ktx *ktx, struct netdev_queue *txq, struct sk_buff **skb,
+					unsigned int quota, struct ktx_handed *handed, enum ktx_status *cause)
+{
+	/* There is a next one as long as there is something left of it. */
+	const unsigned int most = min(quota, ktx->due.qlen);
+	struct net_device *dev = ktx->dev;
+	struct sk_buff *sent = *skb;
+	u16 queue = skb_get_queue_mapping(sent);
+	unsigned int left = most;
+	struct sk_buff *next, *following, *refused = NULL;
+
+	for (;;) {
+		const struct ktx_account *account = &ktx_frame(sent)->account;
+
+		next = sent->next;
+		following = NULL;
+		if (--left && skb_get_queue_mapping(next) == queue && leaves_at_once(next))
+			following = next;
+		handed->account.cookie = account->cookie;
+		handed->account.length = account->length;
+		handed->account.attempts_flags = account->attempts_flags;
+		sent->next = NULL;
+		sent->prev = NULL;
+		handed->at = mark();
+		handed->result = netdev_start_xmit(sent, dev, txq, following);
+		if (unlikely(!dev_xmit_complete(handed->result))) {
+			refused = sent;
+			*cause = KTX_BUSY;
+			break;
+		}
+		handed++;
+		if (!following)
+			break;
+		sent = following;
+		if (netif_xmit_frozen_or_drv_stopped(txq)) {
+			*cause = KTX_BUSY;
+			break;
+		}
+	}
+	/* Those that left were the first of the list. */
+	ktx->due.next = next;
+	next->prev = (struct sk_buff *)&ktx->due;
+	ktx->due.qlen -= most - left;
+	*skb = following;
+	if (unlikely(refused)) {
+		/* As the stack does, we count on cb being left alone by a driver that refuses. */
+		ktx_put_back(ktx, refused);
+		*skb = refused;
+		left++;
+	}
+	return most - left;
 }
 
 /*
@@ -127,23 +191,31 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 		struct sk_buff *following;
 		u64 now = first_ns;
 
-		/* One test for frames that are nothing special: this loop is what a burst costs. */
-		if (frame->account.flags & (KTX_COMPLETION_TIMED | KTX_ACCOUNT_STAMP)) {
-			if (frame->account.launch) {
-				now = ktx_approach(frame->account.launch);
-				if (frame->account.launch > reached)
-					waited += now - reached;
-				reached = now;
-			}
-			if (unlikely(now < frame->account.launch)) {
-				/* Waiting is in vain here: the timer alone decides. */
-				ktx_xmit_spin(ktx, 0);
+		if (leaves_at_once(skb) && ktx->next_launch > now) {
+			unsigned int sent = send_plain(ktx, txq, &skb, quota, handed, &cause);
+
+			handed += sent;
+			quota -= sent;
+			if (!skb)
+				skb = next_of_burst(ktx, quota, now + linger, queue);
+			if (!skb)
 				break;
-			}
-			if (frame->account.flags & KTX_ACCOUNT_STAMP) {
-				skb_shinfo(skb)->tskey = ktx->stamps.given++;
-				stamped = true;
-			}
+			continue;
+		}
+		if (frame->account.launch) {
+			now = ktx_approach(frame->account.launch);
+			if (frame->account.launch > reached)
+				waited += now - reached;
+			reached = now;
+		}
+		if (unlikely(now < frame->account.launch)) {
+			/* Waiting is in vain here: the timer alone decides. */
+			ktx_xmit_spin(ktx, 0);
+			break;
+		}
+		if (frame->account.flags & KTX_ACCOUNT_STAMP) {
+			skb_shinfo(skb)->tskey = ktx->stamps.given++;
+			stamped = true;
 		}
 		keep_account(handed, &frame->account);
 		ktx_take(ktx, skb);
@@ -154,6 +226,7 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 		if (unlikely(!dev_xmit_complete(handed->result))) {
 			/* As the stack does, we count on cb being left alone by a driver that refuses. */
 			ktx_put_back(ktx, skb);
+			handed->account.launch = 0;
 			if (handed->account.flags & KTX_ACCOUNT_STAMP)
 				ktx->stamps.given--;
 			cause = KTX_BUSY;

@@ -15,6 +15,9 @@ u32 ktx_completion_room(struct ktx *ktx);
 void ktx_admit(struct ktx *ktx);
 /* The end of a frame of which the skb is gone or will be freed by the caller. */
 void ktx_finish(struct ktx *ktx, const struct ktx_account *account, enum ktx_status status, u64 stamp);
+/* The same in two steps, for frames of the submission ring that were sent: a completion for each, then all of them. */
+void ktx_post(struct ktx *ktx, const struct ktx_account *account, enum ktx_status status, u64 stamp);
+void ktx_finish_posted(struct ktx *ktx, u32 count, u32 bytes);
 /* Tells the user how many frames have no completion yet. */
 static inline void ktx_show_scheduled(struct ktx *ktx)
 {
@@ -47,7 +50,7 @@ struct ktx_hold {
 	u32 count; /* of frames */
 };
 
-/* The first hold_count and handed_count of them. */
+/* The first hold_count and handed_count of them. The launch time of a frame that is not among those is 0. */
 struct ktx_handed_list {
 	struct ktx_hold holds[KTX_MOST_HOLDS];
 	struct ktx_handed frames[KTX_MOST_HANDED];

@@ -107,8 +107,8 @@ def parameter_problems():
         if kind == "charp":
             first[name] = re.search(rf'^char \*{variable} = "([^"]*)";$', source, flags=re.MULTILINE)[1]
             continue
-        value = re.search(rf"^(?:unsigned int|bool) {variable}(?: = ([\d< ]+))?;$", source, flags=re.MULTILINE)
-        factor, _, shift = (value[1] or "0").partition(" << ")
+        value = re.search(rf"^(?:unsigned int|bool) {variable}(?: = ([\d< ]+|true))?;$", source, flags=re.MULTILINE)
+        factor, _, shift = (value[1] or "0").replace("true", "1").partition(" << ")
         first[name] = "NY"[int(factor)] if kind == "bool" else str(int(factor) << int(shift or 0))
     if told != first:
         yield f"{page}: the module has the parameters {first}, the page {told}"

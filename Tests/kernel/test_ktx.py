@@ -5,7 +5,7 @@ import pytest
 
 from sending import (
     BAD_FRAME, BAD_LENGTH, BAD_FLAGS, BAD_QUEUE, BUSY, CANCELLED, COPY, DOWN, DROP_LATE, DROPPED, GONE, LATE, NO_CARRIER,
-    ODD, QUEUE, REFERENCED, SENT, TIMED, compiled, odd, send, set_odd,
+    ODD, QUEUE, REFERENCED, SENT, STAMP, TIMED, compiled, odd, send, set_odd,
 )
 
 
@@ -60,7 +60,7 @@ def test_more_frames_than_rings(guest):
 
 def test_instants(guest):
     """Timed frames: in the order of launch times whatever the order of submission, none before its instant."""
-    said = send(guest, "-i odd0 -n 50 -l 100 -s 20000000 -g 2000000 -o")
+    said = send(guest, "-i odd0 -n 50 -l 100 -s 500000000 -g 2000000 -o")
     assert said.statuses == [SENT] * 50
     assert [done["cookie"] for done in said.completions] == list(range(49, -1, -1))
     assert all(done["flags"] & TIMED for done in said.completions)
@@ -71,14 +71,17 @@ def test_instants(guest):
 def test_interrupts(guest):
     """With a driver that is known to bear it, launches leave from the timer's interrupt; with others they do not."""
     before = odd(guest, "interrupts")
-    # The tasklet, which does as much, has no turn at its launch times.
+    # The tasklet, which does as much, has no turn at these launch times. On a host that is busy all of it may be too late.
     engaged = "sleep 0.01; echo 40 > /sys/module/odd/parameters/engage"
     for gap, least in (2_000_000, 1), (100_000, 3):
-        said = send(guest, f"-i odd0 -n 10 -l 100 -s 20000000 -g {gap}", meanwhile=engaged)
-        assert said.statuses == [SENT] * 10 and min(said.slips) >= 0, said
-        assert odd(guest, "interrupts") - before >= least, said.statistics
-        assert max(said.slips[:least]) < 1_000_000 < max(said.slips), said.slips
-        before = odd(guest, "interrupts")
+        for attempt in range(20):
+            said = send(guest, f"-i odd0 -n 10 -l 100 -s 20000000 -g {gap}", meanwhile=engaged)
+            assert said.statuses == [SENT] * 10 and min(said.slips) >= 0, said
+            begun, before = before, odd(guest, "interrupts")
+            if before - begun >= least and max(said.slips[:least]) < 1_000_000 < max(said.slips):
+                break
+        else:
+            raise AssertionError(f"{before - begun}: {said}")
     assert send(guest, "-i odd0 -n 20 -l 100").statuses == [SENT] * 20
     assert send(guest, f"-i odd0 -n 5 -l 100 -s 20000000 -g 2000000 -f {DROP_LATE}").statuses == [SENT] * 5
     assert odd(guest, "interrupts") == before
@@ -94,6 +97,59 @@ def test_interrupts_of_a_busy_device(guest):
     assert sorted(send(guest, "-i odd0 -n 5 -l 100 -s 20000000 -g 2000000").statuses) == [SENT] * 2 + [DROPPED] * 3
     set_odd(guest, carrier=0)
     assert send(guest, "-i odd0 -n 2 -l 100 -s 20000000 -g 2000000 -a 3").statuses == [NO_CARRIER] * 2
+
+
+def test_skbs_serve_again(guest):
+    """Skbs of frames that leave at once, when the driver has given them up: of any length, and no others."""
+    seen = [odd(guest, name) for name in ("shared", "again")]
+
+    def shared_again(arguments):
+        before = list(seen)
+        said = send(guest, f"-i odd0 -n 200 {arguments}")
+        assert said.statuses == [SENT] * 200, said
+        seen[:] = [odd(guest, name) for name in ("shared", "again")]
+        return [now - then for now, then in zip(seen, before)]
+
+    assert shared_again("-l 100 -G 1") == [200, 199]
+    assert shared_again("-l 1500 -G 50 -f 2 -e 256") == [200, 150]
+    # The device has them still, whoever ends first.
+    set_odd(guest, hold=1)
+    assert shared_again("-l 100 -G 10") == [200, 0]
+    set_odd(guest, hold=0, release=1)
+    assert shared_again("-l 100 -s 20000000 -g 10000") == [0, 0]
+    assert shared_again(f"-l 100 -f {STAMP}") == [0, 0]
+    try:
+        guest.run("echo N > /sys/module/ktrxer/parameters/share_skbs").check()
+        assert shared_again("-l 100 -G 1") == [0, 0]
+    finally:
+        guest.run("echo Y > /sys/module/ktrxer/parameters/share_skbs").check()
+
+
+def test_held_skbs_stay_as_they_are(guest):
+    """What the driver has is not written to, however many frames follow."""
+    spoiled, again = odd(guest, "spoiled"), odd(guest, "again")
+    set_odd(guest, hold=100)
+    said = send(guest, "-i odd0 -n 3000 -l 200 -e 64 -G 7")
+    assert said.statuses == [SENT] * 3000, said.missing
+    set_odd(guest, hold=0, release=1)
+    assert odd(guest, "spoiled") == spoiled and odd(guest, "again") - again > 2800
+
+
+def test_kept_skbs_are_accounted_for(guest):
+    """The ceiling on memory bounds them, and what files have kept is given back when they end."""
+    ceiling = "/sys/module/ktrxer/parameters/memory_ceiling_kib"
+    before = guest.run(f"cat {ceiling}").check().out.strip()
+    try:
+        # A quarter of it: room for a hundred, about.
+        guest.run(f"echo 600 > {ceiling}").check()
+        for _ in range(3):
+            shared = odd(guest, "shared")
+            set_odd(guest, hold=1)
+            assert send(guest, "-i odd0 -n 200 -l 100 -e 256 -G 10").statuses == [SENT] * 200
+            set_odd(guest, hold=0, release=1)
+            assert 50 < odd(guest, "shared") - shared < 150
+    finally:
+        guest.run(f"echo {before} > {ceiling}").check()
 
 
 def test_ended_while_staged(guest):

@@ -12,6 +12,7 @@
 #include <linux/netdevice.h>
 #include <linux/rcupdate.h>
 #include <linux/skbuff.h>
+#include <linux/timex.h>
 #include <linux/version.h>
 
 /* Calls of 32-bit programs on 64-bit kernels: the layout is the same. compat_ptr_ioctl() came with 5.5 only. */
@@ -40,6 +41,20 @@ static inline void compat_eventfd_signal(struct eventfd_ctx *eventfd)
 	eventfd_signal(eventfd);
 #else
 	eventfd_signal(eventfd, 1);
+#endif
+}
+
+/* The processor's cycle counter, where it is known to have one. */
+static inline cycles_t compat_cycles(void)
+{
+#ifdef CONFIG_ARM
+	/* There get_cycles() is this, and a look whether there is one. */
+	cycles_t cycles;
+
+	read_current_timer(&cycles);
+	return cycles;
+#else
+	return get_cycles();
 #endif
 }
 

@@ -13,6 +13,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/version.h>
 #include <linux/workqueue.h>
+#include <net/checksum.h>
 
 static unsigned int busy;
 module_param(busy, uint, 0600);
@@ -26,9 +27,9 @@ static unsigned int room;
 module_param(room, uint, 0600);
 MODULE_PARM_DESC(room, "the queue stops after so many frames more, 0: never");
 
-static bool hold;
-module_param(hold, bool, 0600);
-MODULE_PARM_DESC(hold, "frames are kept until `release` is written");
+static unsigned int hold;
+module_param(hold, uint, 0600);
+MODULE_PARM_DESC(hold, "frames are kept until `release` is written; more than 1: as long as they are among the last so many");
 
 static unsigned int stamp;
 module_param(stamp, uint, 0600);
@@ -50,10 +51,16 @@ static bool gather = true;
 module_param(gather, bool, 0400);
 MODULE_PARM_DESC(gather, "the interface can gather pages");
 
-static unsigned int asked, taken, interrupts, more, pages, last_length, last_queue;
+static unsigned int asked, taken, shared, again, spoiled, interrupts, more, pages, last_length, last_queue;
 module_param(asked, uint, 0400);
 MODULE_PARM_DESC(asked, "frames that asked for a hardware timestamp");
 module_param(taken, uint, 0400);
+module_param(shared, uint, 0400);
+MODULE_PARM_DESC(shared, "frames whose skb somebody else has, too");
+module_param(again, uint, 0400);
+MODULE_PARM_DESC(again, "frames whose skb was here before");
+module_param(spoiled, uint, 0400);
+MODULE_PARM_DESC(spoiled, "held frames that were changed before they were released");
 module_param(interrupts, uint, 0400);
 MODULE_PARM_DESC(interrupts, "frames that were taken in an interrupt");
 module_param(more, uint, 0400);
@@ -62,6 +69,9 @@ module_param(pages, uint, 0400);
 MODULE_PARM_DESC(pages, "frames that were not in one piece");
 module_param(last_length, uint, 0400);
 module_param(last_queue, uint, 0400);
+
+/* Which new skbs have not. */
+#define MARK 0x0DD
 
 static struct net_device *odd;
 static struct sk_buff_head held;
@@ -88,9 +98,19 @@ static void report_all(struct work_struct *work)
 
 static DECLARE_WORK(reporting, report_all);
 
+static void release_all_but(unsigned int left)
+{
+	while (skb_queue_len(&held) > left) {
+		struct sk_buff *skb = skb_dequeue(&held);
+
+		spoiled += *(__wsum *)skb->cb != csum_partial(skb->data, skb_headlen(skb), 0);
+		dev_kfree_skb_any(skb);
+	}
+}
+
 static int set_release(const char *value, const struct kernel_param *parameter)
 {
-	skb_queue_purge(&held);
+	release_all_but(0);
 	return 0;
 }
 
@@ -206,6 +226,9 @@ static netdev_tx_t transmit(struct sk_buff *skb, struct net_device *dev)
 	if (room && !--room)
 		netif_tx_stop_queue(queue);
 	taken++;
+	shared += skb_shared(skb);
+	again += skb->mark == MARK;
+	skb->mark = MARK;
 	interrupts += !!in_hardirq();
 	more += netdev_xmit_more();
 	pages += skb_is_nonlinear(skb);
@@ -232,10 +255,14 @@ static netdev_tx_t transmit(struct sk_buff *skb, struct net_device *dev)
 			return NETDEV_TX_OK;
 		}
 	}
-	if (hold)
+	if (hold) {
+		*(__wsum *)skb->cb = csum_partial(skb->data, skb_headlen(skb), 0);
 		skb_queue_tail(&held, skb);
-	else
+		if (hold > 1)
+			release_all_but(hold);
+	} else {
 		dev_consume_skb_any(skb);
+	}
 	return NETDEV_TX_OK;
 }
 
