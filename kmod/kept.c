@@ -14,6 +14,7 @@
 #include "compat/compat.h"
 #include "parameters.h"
 
+#include <linux/if_vlan.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -25,6 +26,7 @@
  * larger, for its own header or to fill up a short frame, cannot do so while it is shared.
  */
 #define SPARE_HEADROOM NET_SKB_PAD
+#define SPARE_TAILROOM 64U
 #define LEAST_ROOM 128U
 
 struct ktx_kept {
@@ -120,7 +122,8 @@ static struct sk_buff *lend(struct ktx_kept *kept, unsigned int headroom, unsign
 		return NULL;
 	/* As skb_unref(): what the driver did with it comes before. */
 	smp_rmb();
-	if (unlikely(skb_end_offset(skb) < headroom + room || skb_cloned(skb) || skb_is_nonlinear(skb))) {
+	if (unlikely(skb_end_offset(skb) < headroom + room || skb_cloned(skb) || skb_is_nonlinear(skb) ||
+		     skb_vlan_tag_present(skb))) {
 		ktrxer_frame_release(skb_end_offset(skb));
 		consume_skb(skb);
 		kept->skbs[kept->next] = kept->skbs[--kept->count];
@@ -132,6 +135,7 @@ static struct sk_buff *lend(struct ktx_kept *kept, unsigned int headroom, unsign
 	skb->data = skb->head + headroom;
 	skb_reset_tail_pointer(skb);
 	skb->len = 0;
+	compat_forget_queue(skb);
 	return skb_get(skb);
 }
 
@@ -145,15 +149,15 @@ static void keep(struct ktx_kept *kept, struct sk_buff *skb)
 	advance(kept);
 }
 
-struct sk_buff *ktx_kept_skb(struct ktx *ktx, unsigned int headroom, unsigned int room)
+struct sk_buff *ktx_kept_skb(struct ktx *ktx, const struct net_device *dev, unsigned int headroom, unsigned int room)
 {
 	struct ktx_kept *kept = ktx->kept;
 	struct sk_buff *skb;
 
-	if (!kept->sharing)
+	if (!kept->sharing || ktx_has_lower(dev))
 		return ktx_part_skb(ktx, headroom, room);
 	headroom += SPARE_HEADROOM;
-	room = max(room, LEAST_ROOM);
+	room = max(room, LEAST_ROOM) + SPARE_TAILROOM;
 	skb = kept->count ? lend(kept, headroom, room) : NULL;
 	if (skb)
 		return skb;

@@ -126,10 +126,16 @@ struct ktx_frame {
 	u16 flags; /* KTX_FRAME_… */
 };
 
+/* Whether there are interfaces below this one now. */
+static inline bool ktx_has_lower(const struct net_device *dev)
+{
+	return netif_is_failover(dev) || !list_empty(&dev->adj_list.lower);
+}
+
 /* Interfaces on top of others, or of a kind that is made by rtnetlink: what they do with an skb is up to those. */
 static inline bool ktx_is_stacked(const struct net_device *dev)
 {
-	return dev->rtnl_link_ops || netif_is_failover(dev) || !list_empty(&dev->adj_list.lower);
+	return dev->rtnl_link_ops || ktx_has_lower(dev) || dev_get_iflink(dev) != dev->ifindex;
 }
 
 static inline struct ktx_frame *ktx_frame(struct sk_buff *skb)
@@ -202,7 +208,7 @@ void ktx_kept_end(struct ktx *ktx);
  * for. May sleep. It may come back into use when nobody but the file has it any more: it must have no pages, no owner,
  * and none that it is to report to.
  */
-struct sk_buff *ktx_kept_skb(struct ktx *ktx, unsigned int headroom, unsigned int room);
+struct sk_buff *ktx_kept_skb(struct ktx *ktx, const struct net_device *dev, unsigned int headroom, unsigned int room);
 /* The same for one that is used once. */
 struct sk_buff *ktx_part_skb(struct ktx *ktx, unsigned int headroom, unsigned int room);
 

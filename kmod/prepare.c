@@ -127,7 +127,7 @@ static struct sk_buff *alloc(struct ktx *ktx, enum origin origin, const struct n
 	struct sk_buff *skb = NULL;
 
 	if (origin == ORIGIN_KEPT)
-		skb = ktx_kept_skb(ktx, headroom, linear + tailroom);
+		skb = ktx_kept_skb(ktx, dev, headroom, linear + tailroom);
 	else if (origin == ORIGIN_PART)
 		skb = ktx_part_skb(ktx, headroom, linear + tailroom);
 	if (skb)

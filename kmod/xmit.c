@@ -196,10 +196,13 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 
 			handed += sent;
 			quota -= sent;
-			if (!skb)
-				skb = next_of_burst(ktx, quota, now + linger, queue);
+			if (skb)
+				continue;
+			skb = next_of_burst(ktx, quota, now + linger, queue);
 			if (!skb)
 				break;
+			if (netif_xmit_frozen_or_drv_stopped(txq))
+				cause = KTX_BUSY;
 			continue;
 		}
 		if (frame->account.launch) {

@@ -56,6 +56,8 @@ MACHINES = {
     "mipsel": Machine("qemu-system-mipsel", **_MALTA),
     "mips": Machine("qemu-system-mips", **_MALTA),
 }
+#: A card that is at the USB. Its driver is none of the machines' modules.
+USB_CARD, USB_MODULES = "usb-net", ["xhci_pci", "cdc_ether"]
 SHARED_FOLDER_MODULES = ["9pnet_virtio", "9p"]
 
 
@@ -157,10 +159,12 @@ def _machine(kernel, initramfs, cards, memory, append, processors=1):
         "-append", f"{machine.append} panic=-1 cryptomgr.notests loglevel=7 {append}",
     ]
     cards = [card if isinstance(card, tuple) else (card, 0) for card in cards]
+    if any(model == USB_CARD for model, _ in cards):
+        command += ["-device", "qemu-xhci"]
     for number, (model, hub) in enumerate(cards):
         command += [
             "-netdev", f"hubport,id=n{number},hubid={hub}",
-            "-device", f"{model},netdev=n{number},mac=02:00:00:00:00:{number + 1:02x},romfile=",
+            "-device", f"{model},netdev=n{number},mac=02:00:00:00:00:{number + 1:02x}{'' if model == USB_CARD else ',romfile='}",
         ]
     hubs = [hub for _, hub in cards]
     for hub in sorted(set(hubs)):

@@ -19,9 +19,7 @@ from guest import ROOT
 
 FOLDER = ROOT / "build" / "evaluation-check"
 # What is not the same from run to run (docs/evaluation.md says by how much). The page and the plots show all together.
-INEXACT = (
-    "agent-*", "sending-rate-router-pcnet*", "sustained-router-pcnet*", "scheduling-router-pcnet*", "*-virtio*",
-)
+INEXACT = ("*-virtio*",)
 
 
 def differences(one, other):

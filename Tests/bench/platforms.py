@@ -16,7 +16,7 @@ import subprocess
 import kbed
 import sending
 from guest import BEDS, ROOT, BedFailure
-from qemu import debian_kernels, exact_run
+from qemu import USB_CARD, USB_MODULES, debian_kernels, exact_run
 
 BENCH = pathlib.Path(__file__).resolve().parent
 METHODS = BENCH / "methods"
@@ -72,7 +72,7 @@ PLATFORMS = {
         *_family("pc", "PC", "6.1", "x86_64", "256M", False, ("e1000", "virtio-net-pci")),
         *_family("router", "router, big-endian", "mips-6.1", "mips_24kc", "128M", True, ("pcnet", "e1000", "virtio-net-pci")),
         *_family("router-le", "router, little-endian", "mipsel-6.1", "mipsel_24kc", "128M", True, ("pcnet", "e1000")),
-        *_family("phone", "phone, AArch64", "arm64-6.1", "aarch64", "256M", False, ("e1000", "virtio-net-pci")),
+        *_family("phone", "phone, AArch64", "arm64-6.1", "aarch64", "256M", False, ("e1000", "virtio-net-pci", USB_CARD)),
         *_family("phone-32", "phone, ARMv7", "armhf-6.1", "armv7", "256M", False, ("e1000", "virtio-net-pci")),
     ]
 }
@@ -93,11 +93,17 @@ rm -f /tmp/load
 [ "$1" = 0 ] || { load "$1" 10.9.0.3 > /dev/null 2>&1 & echo $! > /tmp/load; }
 """
 
-#: Drivers give names in their own order. MAC addresses say which card is which.
+#: Drivers give names in their own order, and find cards at the USB in their own time. MAC addresses say which card is which.
 NAMES = """
+for try in 1 2 3 4 5 6 7 8 9 10; do
+    [ $(ls /sys/class/net | grep -c -e eth -e usb) -lt CARDS ] || break
+    sleep 1
+done
 chmod +x /bin/far /bin/cross /bin/load /methods/* 2> /dev/null
 [ ! -e /resting.ko ] || insmod /resting.ko
-for each in /sys/class/net/eth*; do read mac < $each/address; ip link set ${each##*/} name card${mac##*:}; done
+for each in $(ls /sys/class/net | grep -e eth -e usb); do
+    read mac < /sys/class/net/$each/address; ip link set $each name card${mac##*:}
+done
 """
 NETWORK = """
 if [ -e /sys/class/net/eth1 ]; then
@@ -166,9 +172,10 @@ def run(platform, folder, scripts, methods=(), kernel_modules=(), insert="", fil
         inside.append((f"/{module.name}", module))
     cards = platform.cards(cross)
     names = "".join(f"ip link set card{number:02x} name {name}\n" for number, (name, _, _) in enumerate(cards, 1))
-    begin = f"{NAMES}{names}{NETWORK}\ninsmod /ktrxer.ko {insert}\nsleep 1"
+    begin = f"{NAMES.replace('CARDS', str(len(cards)))}{names}{NETWORK}\ninsmod /ktrxer.ko {insert}\nsleep 1"
     done = exact_run(
-        root, platform.debian, [begin, *scripts], cards=[(model, hub) for _, model, hub in cards], modules=kernel_modules, files=[*inside, *files],
+        root, platform.debian, [begin, *scripts], cards=[(model, hub) for _, model, hub in cards],
+        modules=[*kernel_modules, *(USB_MODULES if platform.model == USB_CARD else ())], files=[*inside, *files],
         shift=platform.shift, memory=platform.memory, dump=dump, dump_bytes=128, timeout=timeout, **options,
     )
     begun, *done.results = done.results

@@ -2,7 +2,8 @@
 """How exactly frames leave that are to leave at regular intervals, by each method that keeps a schedule: the paper's table I, and
 what it left out: cross traffic, shorter gaps, and the tails.
 
-Of each train |interval - gap| is looked at. When a frame leaves is told by tap.ko, to the ns, where it enters the driver; a capture
+Of each train |interval - gap| is looked at; trains of ten frames, of which there is little to look at, are sent several times and
+looked at together. When a frame leaves is told by tap.ko, to the ns, where it enters the driver; a capture
 outside the guest, which has whole microseconds, tells the same of the wire. All methods that are programs have real-time priority;
 ETF and fq keep launch times that user space gives 5 ms ahead.
 """
@@ -22,6 +23,8 @@ LONG_TRAINS = ((1000, 1_000_000, (100, 100, 1)), (1000, 100_000, (100, 100, 1)))
 IDLE_TRAINS = ((10, 10_000_000, (100, 1300, 200)), *LONG_TRAINS)
 TRAINS = ((10, 10_000_000, (100, 1300, 600)), *LONG_TRAINS)
 QUICK_TRAINS = ((10, 10_000_000, (100, 1300, 1200)), (200, 1_000_000, (100, 100, 1)), (1000, 100_000, (100, 100, 1)))
+#: How often trains of so few frames are sent.
+FEW, RUNS_OF_FEW = 10, 5
 FIRST_PORT = 2000
 HEADERS = 42
 #: The first launch is so long after the program's start of a train, and no two trains are nearer than the pause.
@@ -37,8 +40,12 @@ def _plan(quick):
         for method in QUICK_METHODS if quick else METHODS:
             for count, gap, lengths in QUICK_TRAINS if quick else TRAINS if cross else IDLE_TRAINS:
                 steps.append((cross, method, count, gap, lengths, port))
-                port += len(_lengths(lengths))
+                port += len(_lengths(lengths)) * _runs(count)
     return steps
+
+
+def _runs(count):
+    return RUNS_OF_FEW if count <= FEW else 1
 
 
 def _lengths(lengths):
@@ -53,7 +60,7 @@ def _scripts(steps):
         before = cross
         yield (
             f"{change}/methods/{method} -n {count} -g {gap} -s {AHEAD} -l {first - HEADERS} -L {last - HEADERS} -k {step} "
-            f"-p {port} -P {PAUSE_US}; status=$?; sleep 0.05; exit $status"
+            f"-p {port} -P {PAUSE_US} -r {_runs(count)}; status=$?; sleep 0.05; exit $status"
         )
 
 
@@ -81,28 +88,29 @@ def _spread(values):
 
 
 def row(train, length, entered, wire, carried):
-    """Of one train: when its frames entered the driver, ns, and were on the wire, us."""
+    """Of one train, or several alike: for each when its frames entered the driver, ns, and were on the wire, us."""
     cross, method, count, gap = train
-    off, outside = _deviations(entered, gap), [us * 1000 for us in _deviations(wire, gap // 1000)]
+    off = [each for times in entered for each in _deviations(times, gap)]
+    outside = [each * 1000 for times in wire for each in _deviations(times, gap // 1000)]
     median, quartiles = _spread(off)
     return {
         "method": method, "count": count, "gap_ns": gap, "length": length, "cross_pps": cross, "carried_pps": carried,
         "median_ns": median, "iqr_ns": quartiles, "p90_ns": percentile(off, 90, 100), "p99_ns": percentile(off, 99, 100),
-        "p999_ns": percentile(off, 999, 1000), "most_ns": max(off), "lost": count - len(entered),
+        "p999_ns": percentile(off, 999, 1000), "most_ns": max(off), "lost": count * len(entered) - sum(map(len, entered)),
         "wire_median_ns": int(statistics.median(outside)), "wire_p99_ns": percentile(outside, 99, 100),
     }  # fmt: skip
 
 
 def _carried(load, wire):
     """Packets a second of cross traffic on the wire, while a train was."""
-    begin, end = wire[0], wire[-1]
+    begin, end = wire[0][0], wire[-1][-1]
     return sum(begin <= us < end for us in load) * 1_000_000 // (end - begin)
 
 
 def measure(platform, folder, quick):
     steps = _plan(quick)
-    ports = sum(len(_lengths(lengths)) for _, _, _, _, lengths, _ in steps)
-    frames = sum(count * len(_lengths(lengths)) for _, _, count, _, lengths, _ in steps)
+    ports = sum(len(_lengths(lengths)) * _runs(count) for _, _, count, _, lengths, _ in steps)
+    frames = sum(count * len(_lengths(lengths)) * _runs(count) for _, _, count, _, lengths, _ in steps)
     begin = f"insmod /tap.ko first_port={FIRST_PORT} trains={ports} every={frames}"
     done = platforms.run(
         platform, folder, [begin, *_scripts(steps), "cross 0; sleep 0.2; cat /proc/tap"], methods=QUICK_METHODS if quick else METHODS,
@@ -115,11 +123,13 @@ def measure(platform, folder, quick):
     rows = []
     for cross, method, count, gap, lengths, port in steps:
         for place, length in enumerate(_lengths(lengths)):
-            seen, wire = entered.get(port + place, []), outside.get(port + place, [])
-            if len(seen) < 3 or len(wire) != len(seen):
-                raise AssertionError(
-                    f"{platform.name}: {method}, {count} frames {gap} ns apart beside {cross} packets a second: "
-                    f"{len(seen)} entered the driver, {len(wire)} were on the wire"
-                )
+            trains = [port + place + run * len(_lengths(lengths)) for run in range(_runs(count))]
+            seen, wire = ([times.get(train, []) for train in trains] for times in (entered, outside))
+            for inside, out in zip(seen, wire):
+                if len(inside) < 3 or len(out) != len(inside):
+                    raise AssertionError(
+                        f"{platform.name}: {method}, {count} frames {gap} ns apart beside {cross} packets a second: "
+                        f"{len(inside)} entered the driver, {len(out)} were on the wire"
+                    )
             rows.append(row((cross, method, count, gap), length, seen, wire, _carried(load, wire)))
     return rows

@@ -53,6 +53,9 @@ describe() {
 	# What decides on the folder's content, comments aside.
 	local made_by="releases choose unpack settle_headers"
 	[ -z "$chroot" ] || made_by="releases choose unpack make_chroot"
+	# A phone may have its network card at the USB.
+	usb=
+	[ "$1" != arm64-6.1 ] || usb=yes made_by="$made_by unpack_usb"
 	key=$( (echo "$1 $sources $chroot $architecture $flavour"; declare -f $made_by) | sha256sum | cut -c1-16)
 	folder=$cache/kernel-$1-$key
 }
@@ -147,6 +150,15 @@ unpack() {
 	echo "$release" > "$new/release"
 }
 
+# What drives USB, and its network cards, which are with the others.
+unpack_usb() {
+	local package
+	for package in "$work"/linux-image*.deb; do
+		dpkg-deb --fsys-tarfile "$package" |
+			tar x -C "$new" --wildcards '*/kernel/drivers/usb/host/*' '*/kernel/drivers/usb/core/*' '*/kernel/drivers/usb/common/*'
+	done
+}
+
 # Headers name each other by absolute path: the new place is written into them. And the version of the compiler that
 # the kernel was made with may not be on this machine: its own does as well.
 settle_headers() {
@@ -200,6 +212,7 @@ fetch() {
 	# One index of several may be out of step with its mirror for a while: the others name a kernel as well.
 	apt_of apt-get update > "$work/log" 2>&1 || { grep -e '^E:' "$work/log" || cat "$work/log"; } >&2
 	download
+	[ -z "$usb" ] || unpack_usb
 	unpack
 	if [ -n "$chroot" ]; then make_chroot; else settle_headers; fi
 	rm -rf "$folder"

@@ -125,6 +125,25 @@ def test_skbs_serve_again(guest):
         guest.run("echo Y > /sys/module/ktrxer/parameters/share_skbs").check()
 
 
+def test_skbs_that_serve_again_stay_in_their_queue(guest):
+    """A flow has one queue, whatever its skbs were used for before."""
+    assert send(guest, "-i odd0 -n 64 -l 100 -p 7000").statuses == [SENT] * 64
+    for port in range(7001, 7009):
+        moved = odd(guest, "moved")
+        assert send(guest, f"-i odd0 -n 200 -l 100 -G 1 -p {port}").statuses == [SENT] * 200
+        assert odd(guest, "moved") - moved <= 1, port
+
+
+@pytest.mark.parametrize("kind", ["-t 10", "-t 1000"])
+def test_a_stopped_queue_is_left_alone(guest, kind):
+    """Whatever comes behind the frame that stopped it: another of that kind, or one that asks for a stamp."""
+    uninvited = odd(guest, "uninvited")
+    set_odd(guest, room=10)
+    said = send(guest, f"-i odd0 -n 30 -l 100 -a 2 {kind}")
+    assert said.statuses == [SENT] * 10 + [BUSY] * 20, said
+    assert odd(guest, "uninvited") == uninvited
+
+
 def test_held_skbs_stay_as_they_are(guest):
     """What the driver has is not written to, however many frames follow."""
     spoiled, again = odd(guest, "spoiled"), odd(guest, "again")

@@ -93,6 +93,16 @@ static inline void compat_tasklet_setup(struct tasklet_struct *tasklet, void (*f
 }
 #endif
 
+/* What the choice of a queue remembers in an skb: as if it was never chosen. */
+static inline void compat_forget_queue(struct sk_buff *skb)
+{
+	skb_set_queue_mapping(skb, 0);
+	skb_clear_hash(skb);
+#ifdef CONFIG_XPS
+	skb->sender_cpu = 0;
+#endif
+}
+
 /*
  * An skb around a part of a page, for who may sleep: out of those that drivers have just given back on this processor,
  * where the kernel keeps them.

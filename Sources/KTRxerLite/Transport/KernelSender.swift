@@ -14,8 +14,6 @@ struct KernelSender {
     private let rings: KernelRings
     private let flow: Flow
     private let route: Route
-    /// Added to every frame's flags.
-    private let flags: UInt32
     /// Probes that have no slot yet.
     private var queue = LaunchQueue()
     /// By slot; nil: the slot is free.
@@ -29,12 +27,10 @@ struct KernelSender {
 
     private static let retryPause: Int64 = 1_000_000
 
-    init(rings: KernelRings, flow: Flow, route: Route, probeCount: Int) {
+    init(rings: KernelRings, flow: Flow, route: Route) {
         self.rings = rings
         self.flow = flow
         self.route = route
-        // A device may still read a frame that has left: a slot that is filled again has to be copied from.
-        flags = probeCount > rings.slots ? UInt32(KTRXER_FRAME_COPY) : 0
         inFlight = [InFlight?](repeating: nil, count: rings.slots)
         free = []
         free.reserveCapacity(rings.slots)
@@ -82,7 +78,8 @@ struct KernelSender {
             descriptor.cookie = cookie(slot)
             descriptor.frame_offset = UInt32(truncatingIfNeeded: slot * rings.slotLength)
             descriptor.frame_length = UInt32(truncatingIfNeeded: length)
-            descriptor.flags = flags
+            // Ahead of the launch, which is then as quick for long frames as for short ones; and no device reads the slot.
+            descriptor.flags = UInt32(KTRXER_FRAME_COPY)
             // There are as many descriptors as slots, and this slot's was taken.
             _ = ktrxer_sender_queue(rings.sender, &descriptor)
             inFlight[slot] = InFlight(probe: probe, length: length, handedOver: now)

@@ -47,7 +47,7 @@ public final class KernelTransport: Transport {
         self.route = route
         self.observer = observer
         opened = ktrxer_clock_monotonic()
-        sender = KernelSender(rings: rings, flow: flow, route: route, probeCount: probeCount)
+        sender = KernelSender(rings: rings, flow: flow, route: route)
         try rings.capture(flow: flow, source: route.source, withLink: observer != nil)
     }
 

@@ -51,7 +51,7 @@ static bool gather = true;
 module_param(gather, bool, 0400);
 MODULE_PARM_DESC(gather, "the interface can gather pages");
 
-static unsigned int asked, taken, shared, again, spoiled, interrupts, more, pages, last_length, last_queue;
+static unsigned int asked, taken, shared, again, spoiled, uninvited, moved, interrupts, more, pages, last_length, last_queue;
 module_param(asked, uint, 0400);
 MODULE_PARM_DESC(asked, "frames that asked for a hardware timestamp");
 module_param(taken, uint, 0400);
@@ -61,6 +61,10 @@ module_param(again, uint, 0400);
 MODULE_PARM_DESC(again, "frames whose skb was here before");
 module_param(spoiled, uint, 0400);
 MODULE_PARM_DESC(spoiled, "held frames that were changed before they were released");
+module_param(uninvited, uint, 0400);
+MODULE_PARM_DESC(uninvited, "frames that came while their queue was stopped");
+module_param(moved, uint, 0400);
+MODULE_PARM_DESC(moved, "frames that came by another queue than the one before");
 module_param(interrupts, uint, 0400);
 MODULE_PARM_DESC(interrupts, "frames that were taken in an interrupt");
 module_param(more, uint, 0400);
@@ -219,6 +223,7 @@ static netdev_tx_t transmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct netdev_queue *queue = netdev_get_tx_queue(dev, skb_get_queue_mapping(skb));
 
+	uninvited += netif_tx_queue_stopped(queue);
 	if (busy) {
 		busy--;
 		return NETDEV_TX_BUSY;
@@ -233,6 +238,7 @@ static netdev_tx_t transmit(struct sk_buff *skb, struct net_device *dev)
 	more += netdev_xmit_more();
 	pages += skb_is_nonlinear(skb);
 	last_length = skb->len;
+	moved += last_queue != skb_get_queue_mapping(skb);
 	last_queue = skb_get_queue_mapping(skb);
 	if (drop) {
 		drop--;
