@@ -25,6 +25,8 @@ from qemu import exact_run
 NAME = "agent"
 TARGET = "192.0.2.80"
 MINUTES, QUICK_MINUTES = 12, 4
+#: Instructions. A packet alone takes ten thousand.
+LEAST_OF_A_JOB = 500_000
 AGENT = "config agent\n\toption output '/tmp/{name}.jsonl'\nconfig job '{name}'\n\tlist target '" + TARGET + "'\n"
 JOBS = {
     "waiting": "\toption kind 'ping'\n\toption cron '0 12 * * *'\n",
@@ -46,7 +48,8 @@ OTHERS = {
 
 def applies_to(names, quick):
     """One of each device, or just one."""
-    devices_once = capture.applies_to(names, quick)
+    # The little-endian router's kernel reckons idle time by ticks, which says nothing of what is done between two of them.
+    devices_once = [name for name in capture.applies_to(names, quick) if not name.startswith("router-le")]
     return devices_once[:1] if quick else devices_once
 
 
@@ -139,6 +142,9 @@ def measure(platform, folder, quick):
     done.results[0].check()
     said = [result.check().json()[0] for result in done.results[1:]]
     spent = [(each["ns"] - each["idle_ns"]) >> platform.shift for each in said]
+    for (tool, job, *_), instructions in zip(plan, spent):
+        if tool and job != "waiting" and instructions < spent[0] + LEAST_OF_A_JOB:
+            raise AssertionError(f"{platform.name}: {tool}, {job}: {instructions - spent[0]} instructions cannot be all")
     sizes = _sizes(platform, probers)
     rows = [{"tool": "none", "job": "waiting", "minutes": minutes, "packets": said[0]["packets"], "instructions": spent[0]}]
     for (tool, job, _, command), each, instructions in list(zip(plan, said, spent))[1:]:

@@ -172,10 +172,13 @@ def _capture_against(methods):
 
 
 def _memory_against_others(rows):
-    ours = [row["most_kb"] for row in rows if row["tool"].startswith("ktrxer-agent")]
+    ours = {}
+    for row in rows:
+        if row["tool"].startswith("ktrxer-agent"):
+            ours[row["job"]] = max(ours.get(row["job"], 0), row["most_kb"])
     for row in rows:
         if row["tool"] in ("fping", "mtr", "scamper"):
-            yield max(ours) / row["most_kb"], f"{row['tool']}, {row['job']}"
+            yield ours[row["job"]] / row["most_kb"], f"{row['tool']}, {row['job']}"
 
 
 def _work_against_others(rows):
@@ -207,7 +210,7 @@ GOALS = [
     Goal("capture-packet", "capture", "capture, 1,000 rules and more: AF_PACKET with BPF costs so many times as much", 1.5, "x", True, _capture_against(["packet"])),
     Goal("capture-nftables", "capture", "capture, 1,000 rules and more: the best of nftables costs so many times as much", 1.5, "x", True,
          _capture_against(["nftables", "nftables-set"])),
-    Goal("agent-memory", "agent", "agent: its most memory, in times of the others'", 0.5, "x", False, _memory_against_others),
+    Goal("agent-memory", "agent", "agent: its most memory in a job, in times of the others'", 0.5, "x", False, _memory_against_others),
     Goal("agent-work", "agent", "agent: instructions of an hour's jobs, in times of the best other's", 1, "x", False, _work_against_others),
 ]  # fmt: skip
 
@@ -246,6 +249,7 @@ SHORTFALLS = {
     ("cross-user", "pc-virtio"): (0.25, VIRTIO),
     ("cross-user", "router-virtio"): (0.9, SATURATED),
     ("cross-user", "router-le-pcnet"): (6, SATURATED),
+    ("agent-memory", "phone-32-e1000"): (1, "a scamper that waits for commands has read in little of itself there; in its jobs it takes five times as much as the agent"),
 }
 
 
