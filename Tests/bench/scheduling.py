@@ -23,8 +23,8 @@ LONG_TRAINS = ((1000, 1_000_000, (100, 100, 1)), (1000, 100_000, (100, 100, 1)))
 IDLE_TRAINS = ((10, 10_000_000, (100, 1300, 200)), *LONG_TRAINS)
 TRAINS = ((10, 10_000_000, (100, 1300, 600)), *LONG_TRAINS)
 QUICK_TRAINS = ((10, 10_000_000, (100, 1300, 1200)), (200, 1_000_000, (100, 100, 1)), (1000, 100_000, (100, 100, 1)))
-#: How often trains of so few frames are sent.
-FEW, RUNS_OF_FEW = 10, 5
+#: How often trains of so few frames are sent; and in the whole form, which has more methods and more of it, beside cross traffic.
+FEW, RUNS_OF_FEW, RUNS_BESIDE_CROSS = 10, 5, 2
 FIRST_PORT = 2000
 HEADERS = 42
 #: The first launch is so long after the program's start of a train, and no two trains are nearer than the pause.
@@ -34,18 +34,15 @@ MODULES = ("sch_etf", "sch_fq", "sch_prio")
 
 
 def _plan(quick):
-    """[(cross traffic, method, count, gap, (first, last, step), first port)]"""
+    """[(cross traffic, method, count, gap, (first, last, step), first port, how often)]"""
     steps, port = [], FIRST_PORT
     for cross in QUICK_CROSS if quick else CROSS:
         for method in QUICK_METHODS if quick else METHODS:
             for count, gap, lengths in QUICK_TRAINS if quick else TRAINS if cross else IDLE_TRAINS:
-                steps.append((cross, method, count, gap, lengths, port))
-                port += len(_lengths(lengths)) * _runs(count)
+                runs = 1 if count > FEW else RUNS_BESIDE_CROSS if cross and not quick else RUNS_OF_FEW
+                steps.append((cross, method, count, gap, lengths, port, runs))
+                port += len(_lengths(lengths)) * runs
     return steps
-
-
-def _runs(count):
-    return RUNS_OF_FEW if count <= FEW else 1
 
 
 def _lengths(lengths):
@@ -55,12 +52,12 @@ def _lengths(lengths):
 
 def _scripts(steps):
     before = 0
-    for cross, method, count, gap, (first, last, step), port in steps:
+    for cross, method, count, gap, (first, last, step), port, runs in steps:
         change = f"cross {cross}; sleep 0.3; " if cross != before else ""
         before = cross
         yield (
             f"{change}/methods/{method} -n {count} -g {gap} -s {AHEAD} -l {first - HEADERS} -L {last - HEADERS} -k {step} "
-            f"-p {port} -P {PAUSE_US} -r {_runs(count)}; status=$?; sleep 0.05; exit $status"
+            f"-p {port} -P {PAUSE_US} -r {runs}; status=$?; sleep 0.05; exit $status"
         )
 
 
@@ -109,8 +106,8 @@ def _carried(load, wire):
 
 def measure(platform, folder, quick):
     steps = _plan(quick)
-    ports = sum(len(_lengths(lengths)) * _runs(count) for _, _, count, _, lengths, _ in steps)
-    frames = sum(count * len(_lengths(lengths)) * _runs(count) for _, _, count, _, lengths, _ in steps)
+    ports = sum(len(_lengths(lengths)) * runs for *_, lengths, _, runs in steps)
+    frames = sum(count * len(_lengths(lengths)) * runs for _, _, count, _, lengths, _, runs in steps)
     begin = f"insmod /tap.ko first_port={FIRST_PORT} trains={ports} every={frames}"
     done = platforms.run(
         platform, folder, [begin, *_scripts(steps), "cross 0; sleep 0.2; cat /proc/tap"], methods=QUICK_METHODS if quick else METHODS,
@@ -121,9 +118,9 @@ def measure(platform, folder, quick):
     entered, outside = _stamps(done.results[-1].out), instants(done.dump)
     load = outside.get(7, [])
     rows = []
-    for cross, method, count, gap, lengths, port in steps:
+    for cross, method, count, gap, lengths, port, runs in steps:
         for place, length in enumerate(_lengths(lengths)):
-            trains = [port + place + run * len(_lengths(lengths)) for run in range(_runs(count))]
+            trains = [port + place + run * len(_lengths(lengths)) for run in range(runs)]
             seen, wire = ([times.get(train, []) for train in trains] for times in (entered, outside))
             for inside, out in zip(seen, wire):
                 if len(inside) < 3 or len(out) != len(inside):

@@ -83,10 +83,21 @@ def test_folders_that_differ(tmp_path):
     (one / "b.svg").write_text("")
     assert check.differences(one, other) == ["b.svg", "data/a.json"]
     # What is never quite the same, and what is drawn of it.
-    for name in "data/agent-pc-e1000.json", "c.svg":
+    for name in "data/sustained-pc-virtio.json", "c.svg":
         (one / name).write_text("one")
         (other / name).write_text("other")
     assert check.differences(one, other) == ["b.svg", "data/a.json"]
+    for name in "data/agent-pc-e1000.json", "data/scheduling-router-pcnet.json":
+        (one / name).write_text("one")
+        (other / name).write_text("other")
+    assert len(check.differences(one, other)) == 4
+
+
+def test_memory_is_compared_job_by_job():
+    rows = [{"tool": tool, "job": job, "most_kb": kilobytes} for tool, job, kilobytes in (
+        ("ktrxer-agent, kernel", "ping", 300), ("ktrxer-agent, packet", "ping", 200), ("ktrxer-agent, kernel", "waiting", 100),
+        ("scamper", "ping", 600), ("scamper", "waiting", 400))]  # fmt: skip
+    assert GOALS["agent-memory"].worst(rows) == (0.5, "scamper, ping")
 
 
 def test_every_shortfall_is_of_a_goal_and_a_platform():
