@@ -184,7 +184,7 @@ def test_files_come_and_go_under_traffic(guest):
         script.call("unmap", 1)
         script.call("close", 1)
     senders.wait(script)
-    script.run(guest)
+    script.run(guest, timeout=240)
     senders.check()
 
 
