@@ -5,6 +5,7 @@ import struct
 
 import pytest
 
+import by_function
 import check
 import from_capture
 import goals
@@ -91,6 +92,16 @@ def test_folders_that_differ(tmp_path):
         (one / name).write_text("one")
         (other / name).write_text("other")
     assert len(check.differences(one, other)) == 4
+
+
+def test_instructions_are_counted_by_function(tmp_path):
+    """Those before the first function are the program's; a function is entered at its first instruction."""
+    log = tmp_path / "log"
+    log.write_text("".join(f"Trace 0: 0x7f00 [00000000/{pc:08x}/00000110/ff000201] \n" for pc in (0x10, 0x100, 0x104, 0x200, 0x104)) + "odd\n")
+    addresses, names = by_function._symbols("00000200 t second\t[ktrxer]\n00000100 T first\n")
+    spent, entered = by_function.counted(log, addresses, names)
+    assert spent == {"the program": 1, "first": 3, "second [ktrxer]": 1}
+    assert +entered == {"first": 1, "second [ktrxer]": 1}
 
 
 def test_memory_is_compared_job_by_job():

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Which functions a method's frames spend their instructions in, on a platform whose kernel tells its functions' names.
 
-    profile.py PLATFORM METHOD [-G FRAMES_A_SUBMIT] [-l PAYLOAD] [--least INSTRUCTIONS]
+    by_function.py PLATFORM METHOD [-G FRAMES_A_SUBMIT] [-l PAYLOAD] [--least INSTRUCTIONS]
 
 The guest sends train after train; meanwhile the emulator logs each instruction that it executes, for a second. A table comes out: instructions
 a frame, in which function, of which module. What the program itself does is one row.
@@ -21,7 +21,7 @@ import platforms
 
 LOG_SECONDS = 1.0
 #: What is done once for each frame, by driver.
-ONCE_A_FRAME = {"e1000": "e1000_xmit_frame", "pcnet": "pcnet32_start_xmit", "virtio-net-pci": "start_xmit"}
+ONCE_A_FRAME = {"e1000": "e1000_xmit_frame", "pcnet": "pcnet32_start_xmit", "virtio-net-pci": "start_xmit", "usb-net": "usbnet_start_xmit"}
 TRACED = re.compile(rb"^Trace \d+: \S+ \[[0-9a-f]+/([0-9a-f]+)/")
 
 
@@ -93,17 +93,17 @@ def profile(platform, method, group, payload, folder):
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("platform", choices=platforms.PLATFORMS)
-    parser.add_argument("method")
+    parser.add_argument("method", choices=sorted(path.stem for path in platforms.METHODS.glob("*.c") if path.stem != "train"))
     parser.add_argument("-G", dest="group", type=int, default=64)
     parser.add_argument("-l", dest="payload", type=int, default=58)
     parser.add_argument("--least", type=float, default=5)
     chosen = parser.parse_args()
     platform = platforms.PLATFORMS[chosen.platform]
-    with tempfile.TemporaryDirectory(prefix="ktrxer-profile-") as folder:
+    with tempfile.TemporaryDirectory(prefix="ktrxer-by-function-") as folder:
         spent, entered = profile(platform, chosen.method, chosen.group, chosen.payload, pathlib.Path(folder))
     frames = sum(times for name, times in entered.items() if name.split()[0] == ONCE_A_FRAME[platform.model])
     if not frames:
-        raise SystemExit(f"profile: no frame entered the driver of {platform.model}; does this kernel tell names (CONFIG_KALLSYMS)?")
+        raise SystemExit(f"by_function: no frame entered the driver of {platform.model}; does this kernel tell names (CONFIG_KALLSYMS)?")
     print(f"{frames} frames, {sum(spent.values()) / frames:.0f} instructions a frame")
     for name, count in spent.most_common():
         if count / frames < chosen.least:
