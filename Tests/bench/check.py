@@ -14,12 +14,13 @@ import subprocess
 import sys
 
 import goals
+import platforms
 import results
 from guest import ROOT
 
 FOLDER = ROOT / "build" / "evaluation-check"
 # What is not the same from run to run (docs/evaluation.md says by how much). The page and the plots show all together.
-INEXACT = ("*-virtio*",)
+INEXACT = [f"*-{name}.json" for name, platform in platforms.PLATFORMS.items() if not platform.exact]
 
 
 def differences(one, other):
@@ -34,7 +35,7 @@ def _measured_twice():
     shutil.rmtree(FOLDER, ignore_errors=True)
     runs = [FOLDER / name for name in ("first", "second")]
     for run in runs:
-        subprocess.run([sys.executable, "evaluate.py", "quick", "--into", run], check=True)
+        subprocess.run([sys.executable, platforms.BENCH / "evaluate.py", "quick", "--into", run], check=True)
     return runs
 
 
@@ -49,6 +50,8 @@ def failures(data):
 def main():
     if len(sys.argv) > 1:
         first = pathlib.Path(sys.argv[1])
+        if not (first / "data").is_dir():
+            sys.exit(f"check: {first} has no folder data; give one that evaluate.py has written --into")
     else:
         first, second = _measured_twice()
         if found := differences(first, second):

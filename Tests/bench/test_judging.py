@@ -154,3 +154,9 @@ def test_captures_of_real_hardware(order, magic, part):
 def test_what_is_no_capture(content):
     with pytest.raises(ValueError, match="no pcap file"):
         from_capture.trains(content)
+
+
+def test_what_is_shown_holds_and_is_explained():
+    data = results.read(results.DATA)
+    assert len(data) > 50 and not list(check.failures(data))
+    assert not [verdict for verdict in goals.verdicts(data) if not verdict.reached and not verdict.reason]
