@@ -78,10 +78,9 @@ static struct sk_buff *next_of_burst(const struct ktx *ktx, unsigned int quota, 
 	return skb;
 }
 
-/* Field by field: compilers that go for size call a function to copy a whole. */
+/* All but the launch time, field by field: compilers that go for size call a function to copy a whole. */
 static inline void keep_account(struct ktx_handed *handed, const struct ktx_account *account)
 {
-	handed->account.launch = account->launch;
 	handed->account.cookie = account->cookie;
 	handed->account.length = account->length;
 	handed->account.attempts_flags = account->attempts_flags;
@@ -116,9 +115,7 @@ static noinline unsigned int send_plain(struct ktx *ktx, struct netdev_queue *tx
 		following = NULL;
 		if (--left && skb_get_queue_mapping(next) == queue && leaves_at_once(next))
 			following = next;
-		handed->account.cookie = account->cookie;
-		handed->account.length = account->length;
-		handed->account.attempts_flags = account->attempts_flags;
+		keep_account(handed, account);
 		sent->next = NULL;
 		sent->prev = NULL;
 		handed->at = mark();
@@ -220,6 +217,7 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 			skb_shinfo(skb)->tskey = ktx->stamps.given++;
 			stamped = true;
 		}
+		handed->account.launch = frame->account.launch;
 		keep_account(handed, &frame->account);
 		ktx_take(ktx, skb);
 		quota--;
