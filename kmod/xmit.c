@@ -15,6 +15,10 @@
 /* The back-off doubles up to 32 times its beginning. */
 #define BACKOFF_DOUBLINGS 5
 #define MOST_APPROACHES_NS NSEC_PER_MSEC
+/* The last of a wait goes by cycles. What they are worth, in ns, the wait itself has shown, over so long. */
+#define BY_CYCLES_NS 250U
+#define LEAST_GAUGED_NS (2 * BY_CYCLES_NS)
+#define MOST_GAUGED_NS (32U * NSEC_PER_USEC)
 
 static enum ktx_status obstacle(const struct net_device *dev, const struct netdev_queue *txq)
 {
@@ -41,11 +45,27 @@ static bool put_off(struct ktx *ktx, struct sk_buff *skb, enum ktx_status cause,
 	return false;
 }
 
+/*
+ * What is left of a wait whose clock readings are worth so many cycles a ns; `begin` and `now` were read just before
+ * `begin_cycles` and this call. Cycles are looked at more often than the clock can be.
+ */
+static void approach_by_cycles(u64 instant, u64 begin, cycles_t begin_cycles, u64 now)
+{
+	cycles_t now_cycles = compat_cycles();
+	u32 cycles = (u32)(now_cycles - begin_cycles);
+	u32 wait = (u32)(instant - now) * cycles / (u32)(now - begin);
+	unsigned int looks = MOST_LOOKS;
+
+	while ((u32)(compat_cycles() - now_cycles) < wait && --looks)
+		cpu_relax();
+}
+
 /* Not copied into the loop over bursts, which has no registers to spare. */
 noinline u64 ktx_approach(u64 instant)
 {
 	unsigned int looks = 0;
-	u64 last = 0;
+	cycles_t begin_cycles = 0;
+	u64 begin = 0, last = 0;
 	u64 now;
 
 	while ((now = ktime_get_ns()) < instant) {
@@ -54,6 +74,14 @@ noinline u64 ktx_approach(u64 instant)
 		else if (++looks == MOST_LOOKS)
 			break;
 		last = now;
+		if (ktx_has_cycles()) {
+			if (now - begin > MOST_GAUGED_NS) {
+				begin = now;
+				begin_cycles = compat_cycles();
+			} else if (instant - now <= BY_CYCLES_NS && now - begin >= LEAST_GAUGED_NS) {
+				approach_by_cycles(instant, begin, begin_cycles, now);
+			}
+		}
 		cpu_relax();
 	}
 	return now;
