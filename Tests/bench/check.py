@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Makes the quick evaluation twice, fails unless both are the same to the byte where they are to be, and holds what was
-measured to goals.py.
+"""Makes the quick evaluation twice, fails unless they are the same to the byte, and holds what was measured to
+goals.py.
 
     check.py [FOLDER]
 
@@ -19,16 +19,13 @@ import results
 from guest import ROOT
 
 FOLDER = ROOT / "build" / "evaluation-check"
-# What is not the same from run to run (docs/evaluation.md says by how much). The page and the plots show all together.
-INEXACT = [f"*-{name}.json" for name, platform in platforms.PLATFORMS.items() if not platform.exact]
 
 
 def differences(one, other):
-    """Data that are not the same in both folders and should be; files that are only in one of them."""
+    """Files that are not the same in both folders, or only in one of them."""
     names = {str(path.relative_to(folder)) for folder in (one, other) for path in folder.rglob("*") if path.is_file()}
     _, different, missing = filecmp.cmpfiles(one, other, sorted(names), shallow=False)
-    exact = [name for name in different if name.endswith(".json") and not any(pathlib.PurePath(name).match(each) for each in INEXACT)]
-    return sorted([*exact, *missing])
+    return sorted([*different, *missing])
 
 
 def _measured_twice():

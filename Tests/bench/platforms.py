@@ -40,11 +40,6 @@ class Platform:
     def architecture(self):
         return self.kernel.rpartition("-")[0] or "amd64"
 
-    @property
-    def exact(self):
-        """Whether the emulated card is: two runs come out the same."""
-        return not self.model.startswith("virtio")
-
     def cards(self, cross=False):
         """[(name in the guest, model, hub)]"""
         if not cross:
@@ -76,7 +71,7 @@ PLATFORMS = {
         *_family("phone-32", "phone, ARMv7", "armhf-6.1", "armv7", "256M", False, ("e1000", "virtio-net-pci")),
     ]
 }
-#: One of each kind of device, with an exact card.
+#: One of each kind of device.
 QUICK = ["pc-e1000", "router-pcnet", "phone-e1000"]
 
 #: Runs a command on the other side.

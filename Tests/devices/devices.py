@@ -3,7 +3,7 @@
 
 All devices run the same scripts, on a clock that counts instructions, in one guest: a home with eth0, a router behind eth1 and a
 server behind eth2 in network namespaces of their own, on one hub. What comes out is the same from run to run: the emulated
-cards are exact (e1000 and pcnet; virtio-net is not).
+cards are exact.
 """
 
 import dataclasses
