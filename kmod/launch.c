@@ -42,13 +42,16 @@ static void note_lateness(struct ktx *ktx, u32 late)
 	statistics->lateness_most_ns = max(statistics->lateness_most_ns, late);
 }
 
-/* All that waits is in the tree again, and the timer is not set. False: nothing was staged, and it is as it was. */
-static bool unstage(struct ktx *ktx)
+/*
+ * The timer is not set, and all launches until then that were staged are in the tree again. False: none was staged, and
+ * it is as it was.
+ */
+static bool unstage(struct ktx *ktx, u64 until)
 {
 	u32 wakes;
 	u64 late;
 
-	if (!ktx_unstage(ktx, &wakes, &late))
+	if (!ktx_unstage(ktx, until, &wakes, &late))
 		return false;
 	ktx->statistics.timer_wakes += wakes;
 	if (wakes)
@@ -56,12 +59,16 @@ static bool unstage(struct ktx *ktx)
 	return true;
 }
 
-/* All that may be sent is in the tree and in the list: what was staged, and what rules have added. */
+/*
+ * All that may be sent is in the tree and in the list: what was staged, and what rules have added. Launches that can be
+ * staged again are left where they are.
+ */
 static void gather(struct ktx *ktx)
 {
 	struct sk_buff *skb;
 
-	unstage(ktx);
+	if (ktx_has_staged(ktx))
+		unstage(ktx, ktime_get_ns() + ktx_stage_nearest(ktx));
 	while ((skb = skb_dequeue(&ktx->reactions))) {
 		struct ktx_frame *frame = ktx_frame(skb);
 
@@ -88,13 +95,20 @@ static void gather(struct ktx *ktx)
  */
 static void arm(struct ktx *ktx, u64 at, u64 now)
 {
+	bool launch = at == ktx->next_launch;
 	u32 staged = 0;
 	u32 lead = 0;
 
+	if (launch)
+		at = min(at, ktx_stage_next(ktx));
 	if (at == U64_MAX || ktx->closed)
 		return;
+	if (at != ktx->retry_at && ktx_spin_allowed(now))
+		staged = ktx_stage(ktx, now);
+	if (!staged)
+		unstage(ktx, U64_MAX);
 	ktx->aim = at;
-	if (ktx->stage && at == ktx->next_launch && at > now + KTX_STAGE_AHEAD_NS) {
+	if (ktx->stage && launch && at > now + KTX_STAGE_AHEAD_NS) {
 		/* Then it can be staged. */
 		ktx->timer_at = at - KTX_STAGE_AHEAD_NS;
 		ktx->timer_tells = false;
@@ -102,8 +116,6 @@ static void arm(struct ktx *ktx, u64 at, u64 now)
 		return;
 	}
 	if (at != ktx->retry_at && at > now && ktx_spin_allowed(now)) {
-		if (at == ktx->next_launch)
-			staged = ktx_stage(ktx, now);
 		lead = max_t(u32, staged, min_t(u64, ktx->lead_ns, (at - now) >> (staged ? 4 : 2)));
 		at -= lead;
 	}
@@ -148,12 +160,17 @@ void ktx_learn_approach(struct ktx *ktx, u64 now)
 /* Whether to wait for the next launch instead of setting the timer: it was what woke us, or no timer is that quick. */
 static bool worth_waiting(const struct ktx *ktx, u64 next, u64 now)
 {
+	u32 within = ktx->lead_ns;
+
 	/* Not for a retry: what the device waits for is done by softirqs, which wait for us. */
 	if (next == U64_MAX || next == ktx->retry_at)
 		return false;
 	if (!ktx_spin_allowed(now))
 		return false;
-	return next <= now + min(next <= ktx->aim ? ktx->lead_ns : 2 * ktx->usual_ns + ktx->approach_ns, ktx->spin_ns);
+	/* What the interrupt can keep is not waited for: late as the tasklet is, it would make others later still. */
+	if (next > ktx->aim)
+		within = ktx_stage_nearest(ktx) ?: 2 * ktx->usual_ns + ktx->approach_ns;
+	return next <= now + min(within, ktx->spin_ns);
 }
 
 void ktx_leave(struct ktx *ktx) __releases(&ktx->lock)
@@ -200,7 +217,7 @@ static void fire(struct ktx *ktx)
 	bool turn;
 
 	spin_lock(&ktx->lock);
-	if (!unstage(ktx) || ktx->timer_tells)
+	if (!unstage(ktx, max(ktx->aim, now + ktx_stage_nearest(ktx))) || ktx->timer_tells)
 		learn(ktx, now);
 	/* RCU: an interface that was seen running is not stopped before we are through with it. */
 	rcu_read_lock();
@@ -340,7 +357,7 @@ int ktx_xmit_cancel(struct ktx *ktx, const u64 *cookie, enum ktx_status status)
 
 	local_bh_disable();
 	spin_lock(&ktx->lock);
-	staged = unstage(ktx);
+	staged = unstage(ktx, U64_MAX);
 	ended = ktx_end_all(ktx, cookie, status);
 	if (staged)
 		arm(ktx, ktx->next_launch, ktime_get_ns());
@@ -356,7 +373,7 @@ void ktx_xmit_gone(struct ktx *ktx)
 
 	local_bh_disable();
 	spin_lock(&ktx->lock);
-	unstage(ktx);
+	unstage(ktx, U64_MAX);
 	ktx_end_all(ktx, NULL, KTX_GONE);
 	ktx_stamp_settle(ktx);
 	dev = ktx->dev;

@@ -3,7 +3,7 @@
  * Launches out of the timer's own interrupt. A softirq has to wait while others run, and forwarding keeps them running;
  * an interrupt has not. But what it may do is little: frames are staged for it while there is time, taken out of the
  * tree, and accounted for afterwards by the tasklet that follows. It takes the queue's lock only if that is free, as
- * netpoll does; if it is not, it asks again a little later, and then the tasklet sends the frame.
+ * netpoll does; if it is not, it asks again a little later, and in the end the tasklet sends the frame.
  *
  * In an interrupt a driver's transmit function may have interrupted any part of the same driver. Some drivers are not
  * made for that; it is done with those that are known to be, `interrupt_drivers`.
@@ -19,15 +19,21 @@
 #include <linux/ktime.h>
 #include <linux/slab.h>
 
-/* Enough for gaps that are shorter than a softirq may have to wait; all are staged anew for each launch. */
-#define MOST_STAGED 3U
+/*
+ * Softirqs may have to wait for milliseconds, when a device has many packets. What is staged stays so while the tasklet
+ * sends what comes before.
+ */
+#define MOST_STAGED 64U
 /* Later ones can be staged later. */
-#define STAGED_NS (500 * NSEC_PER_USEC)
+#define STAGED_NS (5 * NSEC_PER_MSEC)
 /* Interrupts are off for so long at most, before a launch. */
 #define MOST_STAGE_LEAD_NS 20000U
 #define FIRST_STAGE_LEAD_NS 10000U
-/* Whom we have interrupted is through with the queue's lock that soon, as a rule. So often it is asked for. */
-#define RETRY_NS 2000
+/*
+ * Whom we have interrupted is through with the queue's lock that soon, as a rule. Asked more often, it would not get
+ * on.
+ */
+#define RETRY_NS 8000
 #define MOST_RETRIES 16U
 /* Looks at a lock that is taken, where the clock does not move meanwhile. */
 #define MOST_LOCK_LOOKS 10000
@@ -40,9 +46,10 @@ struct ktx_staged_frame {
 };
 
 struct ktx_stage {
-	struct ktx_staged_frame frames[MOST_STAGED];
+	struct ktx_staged_frame frames[MOST_STAGED]; /* by launch time */
 	u32 count; /* of frames */
-	u32 sent; /* the first of them */
+	u32 sent; /* so many at the beginning are not staged any more */
+	u32 accounted; /* so many of these are accounted for */
 	u32 lead_ns; /* how much before a launch it is our turn */
 	u64 timer_at; /* when that is */
 	u64 late_ns; /* how late the timer was then, last */
@@ -95,36 +102,109 @@ static bool is_plain(const struct ktx *ktx, struct sk_buff *skb)
 	       skb_get_queue_mapping(skb) < ktx->dev->real_num_tx_queues;
 }
 
+u32 ktx_stage_nearest(const struct ktx *ktx)
+{
+	return ktx->stage ? 2 * ktx->stage->lead_ns : 0;
+}
+
+bool ktx_has_staged(const struct ktx *ktx)
+{
+	return ktx->stage && ktx->stage->accounted < ktx->stage->count;
+}
+
+u64 ktx_stage_next(const struct ktx *ktx)
+{
+	const struct ktx_stage *stage = ktx->stage;
+
+	return stage && stage->sent < stage->count ? stage->frames[stage->sent].account.launch : U64_MAX;
+}
+
+/* Room at the end, of what is done with. All that was sent is accounted for. */
+static void move_up(struct ktx_stage *stage)
+{
+	stage->count -= stage->sent;
+	memmove(stage->frames, &stage->frames[stage->sent], stage->count * sizeof(*stage->frames));
+	stage->sent = 0;
+	stage->accounted = 0;
+}
+
+static void set_out(struct ktx *ktx, struct ktx_staged_frame *staged)
+{
+	struct sk_buff *skb = ktx_of_node(ktx->first_timed);
+
+	staged->account = ktx_frame(skb)->account;
+	staged->skb = skb;
+	ktx_take_timed(ktx, skb);
+}
+
+/*
+ * Those that the tasklet has taken, and not sent, go before those that are staged: in their places, or nobody would
+ * keep the order. False: that cannot be.
+ */
+static bool set_out_before(struct ktx *ktx, u64 now)
+{
+	struct ktx_stage *stage = ktx->stage;
+	u64 first = ktx_stage_next(ktx);
+	struct rb_node *node;
+	u32 count = 0;
+	u32 tokens;
+	u64 again;
+
+	for (node = ktx->first_timed; node; node = rb_next(node)) {
+		if (ktx_frame(ktx_of_node(node))->account.launch >= first)
+			break;
+		if (++count > stage->sent || !is_plain(ktx, ktx_of_node(node)))
+			return false;
+	}
+	if (!count)
+		return true;
+	tokens = ktrxer_rate_take(count, now, &again);
+	if (tokens < count) {
+		ktrxer_rate_return(tokens);
+		return false;
+	}
+	stage->sent -= count;
+	stage->accounted = stage->sent;
+	while (count--)
+		set_out(ktx, &stage->frames[stage->sent + tokens - count - 1]);
+	return true;
+}
+
 u32 ktx_stage(struct ktx *ktx, u64 now)
 {
 	struct ktx_stage *stage = ktx->stage;
-	u64 horizon = U64_MAX - 1;
-	u64 again;
+	u64 first, again;
 
-	if (!stage || !ktx->dev || ktx->spin_ns < stage->lead_ns || ktx->next_launch < now + 2 * stage->lead_ns ||
-	    ktx->next_launch > now + KTX_STAGE_AHEAD_NS)
+	if (!stage || !ktx->dev || ktx->spin_ns < stage->lead_ns)
 		return 0;
 	/* Its callback may be running, somewhere else. */
 	hrtimer_cancel(&ktx->timer);
-	while (stage->count < MOST_STAGED && ktx->next_launch <= horizon) {
+	first = ktx_stage_next(ktx);
+	if (first == U64_MAX) {
+		first = ktx->next_launch;
+		if (first < now + ktx_stage_nearest(ktx) || first > now + KTX_STAGE_AHEAD_NS)
+			return 0;
+	} else if (!set_out_before(ktx, now)) {
+		return 0;
+	}
+	first = min(first, ktx_stage_next(ktx));
+	if (stage->count == MOST_STAGED)
+		move_up(stage);
+	while (stage->count < MOST_STAGED && ktx->next_launch <= first + STAGED_NS) {
 		struct ktx_staged_frame *staged = &stage->frames[stage->count];
 		struct sk_buff *skb = ktx_of_node(ktx->first_timed);
 
 		/* Frames that are nearer to one another leave from the tasklet, together. */
-		if (stage->count && ktx->next_launch < staged[-1].account.launch + 2 * stage->lead_ns)
+		if (stage->count > stage->sent && ktx->next_launch < staged[-1].account.launch + ktx_stage_nearest(ktx))
 			break;
 		if (!is_plain(ktx, skb) || !ktrxer_rate_take(1, now, &again))
 			break;
-		if (!stage->count)
-			horizon = ktx->next_launch + STAGED_NS;
-		staged->account = ktx_frame(skb)->account;
-		staged->skb = skb;
-		ktx_take_timed(ktx, skb);
+		set_out(ktx, staged);
 		stage->count++;
 	}
-	if (!stage->count)
+	if (stage->sent == stage->count)
 		return 0;
-	stage->timer_at = stage->frames[0].account.launch - stage->lead_ns;
+	stage->timer_at = first - stage->lead_ns;
 	return stage->lead_ns;
 }
 
@@ -230,28 +310,34 @@ enum hrtimer_restart ktx_stage_fire(struct ktx *ktx)
 	return restart;
 }
 
-bool ktx_unstage(struct ktx *ktx, u32 *wakes, u64 *late_ns)
+bool ktx_unstage(struct ktx *ktx, u64 until, u32 *wakes, u64 *late_ns)
 {
 	struct ktx_stage *stage = ktx->stage;
-	struct ktx_staged_frame *staged;
+	u32 accounted;
 
-	if (!stage || !stage->count)
+	if (!ktx_has_staged(ktx))
 		return false;
 	hrtimer_cancel(&ktx->timer);
 	/* Completions are in order. */
-	ktx_post_handed(ktx);
-	for (staged = stage->frames; staged < stage->frames + stage->count; staged++) {
-		if (staged->skb) {
-			ktx_insert_timed(ktx, staged->skb);
-			ktrxer_rate_return(1);
-			continue;
-		}
+	if (stage->accounted < stage->sent)
+		ktx_post_handed(ktx);
+	for (accounted = stage->accounted; accounted < stage->sent; accounted++) {
+		struct ktx_staged_frame *staged = &stage->frames[accounted];
+
 		staged->account.attempts++;
 		ktx->stuck = false;
 		ktx_finish(ktx, &staged->account, net_xmit_eval(staged->result) ? KTX_DROPPED : KTX_SENT, staged->at);
 	}
-	stage->count = 0;
-	stage->sent = 0;
+	while (ktx_stage_next(ktx) <= until && stage->sent < stage->count) {
+		ktx_insert_timed(ktx, stage->frames[stage->sent++].skb);
+		ktrxer_rate_return(1);
+	}
+	stage->accounted = stage->sent;
+	if (stage->sent == stage->count) {
+		stage->count = 0;
+		stage->sent = 0;
+		stage->accounted = 0;
+	}
 	stage->retries = 0;
 	ktx->statistics.spin_ns += stage->waited_ns;
 	ktx_spin_charge(stage->waited_ns);

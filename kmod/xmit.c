@@ -191,6 +191,7 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 	u64 waited = 0, reached;
 	bool stamped = false;
 	enum ktx_status cause;
+	unsigned long flags = 0;
 	unsigned int count;
 	u64 first_ns;
 	u32 linger = 0;
@@ -215,6 +216,7 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 		const struct ktx_frame *frame = ktx_frame(skb);
 		struct sk_buff *following;
 		u64 now = first_ns;
+		bool shut;
 
 		if (leaves_at_once(skb) && ktx->next_launch > now) {
 			unsigned int sent = send_plain(ktx, txq, &skb, quota, handed, &cause);
@@ -230,6 +232,10 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 				cause = KTX_BUSY;
 			continue;
 		}
+		/* An interrupt that came now would make the frame late: with drivers that bear it, it has to wait. */
+		shut = ktx->stage && frame->account.launch;
+		if (shut)
+			local_irq_save(flags);
 		if (frame->account.launch) {
 			now = ktx_approach(frame->account.launch);
 			if (frame->account.launch > reached)
@@ -237,6 +243,8 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 			reached = now;
 		}
 		if (unlikely(now < frame->account.launch)) {
+			if (shut)
+				local_irq_restore(flags);
 			/* Waiting is in vain here: the timer alone decides. */
 			ktx_xmit_spin(ktx, 0);
 			break;
@@ -252,6 +260,8 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 		following = next_of_burst(ktx, quota, now, queue);
 		handed->at = handed->account.launch ? now : mark();
 		handed->result = netdev_start_xmit(skb, dev, txq, following);
+		if (shut)
+			local_irq_restore(flags);
 		if (unlikely(!dev_xmit_complete(handed->result))) {
 			/* As the stack does, we count on cb being left alone by a driver that refuses. */
 			ktx_put_back(ktx, skb);

@@ -79,16 +79,22 @@ void ktx_leave(struct ktx *ktx) __releases(&ktx->lock);
 /* A launch is staged no longer ahead: what is reckoned for it, of rate and spinning, holds for that. */
 #define KTX_STAGE_AHEAD_NS (20 * NSEC_PER_MSEC)
 
+/* Whether there are launches that are staged, or left and are not accounted for. */
+bool ktx_has_staged(const struct ktx *ktx);
+/* The first launch that is staged; U64_MAX: none is. */
+u64 ktx_stage_next(const struct ktx *ktx);
+/* Launches that are nearer than that, ns, cannot be staged; 0: none can. */
+u32 ktx_stage_nearest(const struct ktx *ktx);
 /*
- * Sets out the next launches. Returns how much before the first of them the timer is to be set, which then is nobody
- * else's until ktx_unstage(); or 0: they are the tasklet's.
+ * Stages the next launches, after those that are. Returns how much before the first of them the timer is to be set,
+ * which then is nobody else's until ktx_unstage(); or 0: they are the tasklet's, and none may stay staged.
  */
 u32 ktx_stage(struct ktx *ktx, u64 now);
 /*
- * Stops the timer, if launches are staged: those that left are accounted for, others wait as before. How often the
- * timer woke for them, and how late it was then. False: there were none.
+ * Stops the timer, if launches are staged: those that left are accounted for, those until then wait as before. Others
+ * stay for ktx_stage(). How often the timer woke for them, and how late it was then. False: there were none.
  */
-bool ktx_unstage(struct ktx *ktx, u32 *wakes, u64 *late_ns);
+bool ktx_unstage(struct ktx *ktx, u64 until, u32 *wakes, u64 *late_ns);
 /* In the timer's interrupt. Sends the launch that it is for. */
 enum hrtimer_restart ktx_stage_fire(struct ktx *ktx);
 

@@ -29,7 +29,7 @@ FIRST_PORT = 2000
 HEADERS = 42
 #: The first launch is so long after the program's start of a train, and no two trains are nearer than the pause.
 AHEAD = 20_000_000
-PAUSE_US = 20_000
+PAUSE_US = 5_000
 MODULES = ("sch_etf", "sch_fq", "sch_prio")
 
 
