@@ -98,15 +98,18 @@ static void arm(struct ktx *ktx, u64 at, u64 now)
 	bool launch = at == ktx->next_launch;
 	u32 staged = 0;
 	u32 lead = 0;
+	bool allowed;
 
 	if (launch)
 		at = min(at, ktx_stage_next(ktx));
 	if (at == U64_MAX || ktx->closed)
 		return;
-	if (at != ktx->retry_at && ktx_spin_allowed(now))
+	allowed = at != ktx->retry_at && ktx_spin_allowed(now);
+	if (allowed)
 		staged = ktx_stage(ktx, now);
-	if (!staged)
-		unstage(ktx, U64_MAX);
+	/* All anew. */
+	if (!staged && unstage(ktx, U64_MAX) && allowed)
+		staged = ktx_stage(ktx, now);
 	ktx->aim = at;
 	if (ktx->stage && launch && at > now + KTX_STAGE_AHEAD_NS) {
 		/* Then it can be staged. */
@@ -115,7 +118,7 @@ static void arm(struct ktx *ktx, u64 at, u64 now)
 		hrtimer_start(&ktx->timer, ns_to_ktime(ktx->timer_at), TIMER_MODE);
 		return;
 	}
-	if (at != ktx->retry_at && at > now && ktx_spin_allowed(now)) {
+	if (allowed && at > now) {
 		lead = max_t(u32, staged, min_t(u64, ktx->lead_ns, (at - now) >> (staged ? 4 : 2)));
 		at -= lead;
 	}
@@ -165,7 +168,7 @@ static bool worth_waiting(const struct ktx *ktx, u64 next, u64 now)
 	/* Not for a retry: what the device waits for is done by softirqs, which wait for us. */
 	if (next == U64_MAX || next == ktx->retry_at)
 		return false;
-	if (!ktx_spin_allowed(now))
+	if (!ktx_spin_allowed(now) || ktx_stage_next(ktx) < next)
 		return false;
 	/* What the interrupt can keep is not waited for: late as the tasklet is, it would make others later still. */
 	if (next > ktx->aim)
@@ -306,6 +309,9 @@ void ktx_xmit(struct ktx *ktx, struct sk_buff_head *prepared)
 		if (!turn || need_resched())
 			ktx_publish(ktx);
 		if (turn) {
+			/* What is staged does not wait for us. */
+			if (ktx_has_staged(ktx))
+				arm(ktx, min(ktx->next_launch, ktx_stage_next(ktx)), ktime_get_ns());
 			ktx_leave(ktx);
 			/* Softirqs that waited run here. */
 			local_bh_enable();
@@ -354,13 +360,15 @@ int ktx_xmit_cancel(struct ktx *ktx, const u64 *cookie, enum ktx_status status)
 {
 	bool staged;
 	int ended;
+	u64 now;
 
 	local_bh_disable();
 	spin_lock(&ktx->lock);
 	staged = unstage(ktx, U64_MAX);
 	ended = ktx_end_all(ktx, cookie, status);
+	now = ktime_get_ns();
 	if (staged)
-		arm(ktx, ktx->next_launch, ktime_get_ns());
+		arm(ktx, skb_queue_empty(&ktx->due) ? ktx->next_launch : now, now);
 	ktx_publish(ktx);
 	ktx_leave(ktx);
 	local_bh_enable();

@@ -52,6 +52,7 @@ struct ktx_stage {
 	u32 accounted; /* so many of these are accounted for */
 	u32 lead_ns; /* how much before a launch it is our turn */
 	u64 timer_at; /* when that is */
+	bool tells; /* that was not in the past */
 	u64 late_ns; /* how late the timer was then, last */
 	u32 wakes;
 	u32 retries; /* for the first that has not left */
@@ -128,6 +129,15 @@ static void move_up(struct ktx_stage *stage)
 	stage->accounted = 0;
 }
 
+/* When it is our turn for the first that is staged. */
+static void set_turn(struct ktx_stage *stage, u64 now)
+{
+	u64 launch = stage->frames[stage->sent].account.launch;
+
+	stage->timer_at = launch > stage->lead_ns ? launch - stage->lead_ns : 0;
+	stage->tells = stage->timer_at > now;
+}
+
 static void set_out(struct ktx *ktx, struct ktx_staged_frame *staged)
 {
 	struct sk_buff *skb = ktx_of_node(ktx->first_timed);
@@ -139,21 +149,27 @@ static void set_out(struct ktx *ktx, struct ktx_staged_frame *staged)
 
 /*
  * Those that the tasklet has taken, and not sent, go before those that are staged: in their places, or nobody would
- * keep the order. False: that cannot be.
+ * keep the order. False: that cannot be, or they are nearer to one another than interrupts should be.
  */
 static bool set_out_before(struct ktx *ktx, u64 now)
 {
 	struct ktx_stage *stage = ktx->stage;
 	u64 first = ktx_stage_next(ktx);
-	struct rb_node *node;
+	struct rb_node *node = ktx->first_timed;
 	u32 count = 0;
 	u32 tokens;
 	u64 again;
 
-	for (node = ktx->first_timed; node; node = rb_next(node)) {
-		if (ktx_frame(ktx_of_node(node))->account.launch >= first)
-			break;
+	while (node && ktx_frame(ktx_of_node(node))->account.launch < first) {
+		u64 launch = ktx_frame(ktx_of_node(node))->account.launch;
+		u64 next = first;
+
 		if (++count > stage->sent || !is_plain(ktx, ktx_of_node(node)))
+			return false;
+		node = rb_next(node);
+		if (node)
+			next = min(first, ktx_frame(ktx_of_node(node))->account.launch);
+		if (next < launch + ktx_stage_nearest(ktx))
 			return false;
 	}
 	if (!count)
@@ -188,6 +204,9 @@ u32 ktx_stage(struct ktx *ktx, u64 now)
 		return 0;
 	}
 	first = min(first, ktx_stage_next(ktx));
+	/* What was submitted since, and goes between them. */
+	if (stage->count > stage->sent && ktx->next_launch < stage->frames[stage->count - 1].account.launch)
+		return 0;
 	if (stage->count == MOST_STAGED)
 		move_up(stage);
 	while (stage->count < MOST_STAGED && ktx->next_launch <= first + STAGED_NS) {
@@ -204,14 +223,15 @@ u32 ktx_stage(struct ktx *ktx, u64 now)
 	}
 	if (stage->sent == stage->count)
 		return 0;
-	stage->timer_at = first - stage->lead_ns;
+	set_turn(stage, now);
 	return stage->lead_ns;
 }
 
-static void learn_lead(struct ktx_stage *stage, u64 ready)
+/* No more than the file may spin: with a longer one nothing would be staged any more. */
+static void learn_lead(struct ktx_stage *stage, u64 ready, u32 spin_ns)
 {
 	u32 took = ready > stage->timer_at ? min_t(u64, ready - stage->timer_at, MOST_STAGE_LEAD_NS) : 0;
-	u32 wanted = min(took + took / 4, MOST_STAGE_LEAD_NS);
+	u32 wanted = min3(took + took / 4, MOST_STAGE_LEAD_NS, spin_ns);
 
 	if (wanted > stage->lead_ns)
 		stage->lead_ns = wanted;
@@ -228,8 +248,8 @@ static bool transmit(struct ktx *ktx, struct ktx_staged_frame *staged, struct ne
 	if (!netif_running(dev) || !netif_carrier_ok(dev) || netif_xmit_frozen_or_drv_stopped(txq))
 		return false;
 	ready = ktime_get_ns();
-	if (!ktx->stage->retries)
-		learn_lead(ktx->stage, ready);
+	if (!ktx->stage->retries && ktx->stage->tells)
+		learn_lead(ktx->stage, ready, ktx->spin_ns);
 	staged->at = ktx_approach(staged->account.launch);
 	/* Waiting may be in vain: where the clock stands still meanwhile. */
 	if (staged->at < staged->account.launch)
@@ -286,7 +306,8 @@ enum hrtimer_restart ktx_stage_fire(struct ktx *ktx)
 	if (!ktx_spin_interrupt_allowed(now))
 		return HRTIMER_NORESTART;
 	if (!stage->retries) {
-		stage->late_ns = now > stage->timer_at ? now - stage->timer_at : 0;
+		if (stage->tells)
+			stage->late_ns = now - stage->timer_at;
 		stage->wakes++;
 	}
 	/* The interface is not stopped before we are through with it. */
@@ -294,7 +315,7 @@ enum hrtimer_restart ktx_stage_fire(struct ktx *ktx)
 	if (hand_over(ktx, &stage->frames[stage->sent])) {
 		stage->retries = 0;
 		if (++stage->sent < stage->count) {
-			stage->timer_at = stage->frames[stage->sent].account.launch - stage->lead_ns;
+			set_turn(stage, now);
 			restart = HRTIMER_RESTART;
 		}
 	} else if (stage->retries < MOST_RETRIES) {
@@ -308,6 +329,23 @@ enum hrtimer_restart ktx_stage_fire(struct ktx *ktx)
 	rcu_read_unlock();
 	ktx_spin_interrupt_charge(ktime_get_ns() - now);
 	return restart;
+}
+
+void ktx_take_back(struct ktx *ktx, u64 until)
+{
+	struct ktx_stage *stage = ktx->stage;
+
+	while (ktx_stage_next(ktx) <= until && stage->sent < stage->count) {
+		ktx_insert_timed(ktx, stage->frames[stage->sent++].skb);
+		ktrxer_rate_return(1);
+	}
+	stage->accounted = stage->sent;
+	if (stage->sent == stage->count) {
+		stage->count = 0;
+		stage->sent = 0;
+		stage->accounted = 0;
+	}
+	stage->retries = 0;
 }
 
 bool ktx_unstage(struct ktx *ktx, u64 until, u32 *wakes, u64 *late_ns)
@@ -328,17 +366,7 @@ bool ktx_unstage(struct ktx *ktx, u64 until, u32 *wakes, u64 *late_ns)
 		ktx->stuck = false;
 		ktx_finish(ktx, &staged->account, net_xmit_eval(staged->result) ? KTX_DROPPED : KTX_SENT, staged->at);
 	}
-	while (ktx_stage_next(ktx) <= until && stage->sent < stage->count) {
-		ktx_insert_timed(ktx, stage->frames[stage->sent++].skb);
-		ktrxer_rate_return(1);
-	}
-	stage->accounted = stage->sent;
-	if (stage->sent == stage->count) {
-		stage->count = 0;
-		stage->sent = 0;
-		stage->accounted = 0;
-	}
-	stage->retries = 0;
+	ktx_take_back(ktx, until);
 	ktx->statistics.spin_ns += stage->waited_ns;
 	ktx_spin_charge(stage->waited_ns);
 	stage->waited_ns = 0;

@@ -17,6 +17,8 @@
 #define MOST_APPROACHES_NS NSEC_PER_MSEC
 /* The last of a wait goes by cycles. What they are worth, in ns, the wait itself has shown, over so long. */
 #define BY_CYCLES_NS 250U
+/* More than so short a time needs: it is reckoned too long if this processor was taken away in the middle. */
+#define MOST_CYCLE_LOOKS 128
 #define LEAST_GAUGED_NS (2 * BY_CYCLES_NS)
 #define MOST_GAUGED_NS (32U * NSEC_PER_USEC)
 
@@ -54,7 +56,7 @@ static void approach_by_cycles(u64 instant, u64 begin, cycles_t begin_cycles, u6
 	cycles_t now_cycles = compat_cycles();
 	u32 cycles = (u32)(now_cycles - begin_cycles);
 	u32 wait = (u32)(instant - now) * cycles / (u32)(now - begin);
-	unsigned int looks = MOST_LOOKS;
+	unsigned int looks = MOST_CYCLE_LOOKS;
 
 	while ((u32)(compat_cycles() - now_cycles) < wait && --looks)
 		cpu_relax();
@@ -189,6 +191,7 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 	struct ktx_handed *handed = &list->frames[ktx->handed_count];
 	struct ktx_hold *hold = &list->holds[ktx->hold_count];
 	u64 waited = 0, reached;
+	u64 staged = ktx->stage ? ktx_stage_next(ktx) : U64_MAX;
 	bool stamped = false;
 	enum ktx_status cause;
 	unsigned long flags = 0;
@@ -225,7 +228,7 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 			quota -= sent;
 			if (skb)
 				continue;
-			skb = next_of_burst(ktx, quota, now + linger, queue);
+			skb = next_of_burst(ktx, quota, min(now + linger, staged - 1), queue);
 			if (!skb)
 				break;
 			if (netif_xmit_frozen_or_drv_stopped(txq))
@@ -274,7 +277,7 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 		handed++;
 		/* With the lock held, waiting a little for the next costs less than coming back. */
 		if (!following)
-			following = next_of_burst(ktx, quota, now + linger, queue);
+			following = next_of_burst(ktx, quota, min(now + linger, staged - 1), queue);
 		if (!following)
 			break;
 		skb = following;
@@ -332,7 +335,7 @@ u64 ktx_send_due(struct ktx *ktx, bool *turn)
 		u64 now = ktime_get_ns();
 		unsigned int quota, handed;
 		struct sk_buff *skb;
-		u64 again;
+		u64 horizon, again;
 
 		if (ktx->retry_at > now)
 			return ktx->retry_at;
@@ -340,7 +343,10 @@ u64 ktx_send_due(struct ktx *ktx, bool *turn)
 		if (!begun)
 			begun = now;
 		/* The last stretch before each of many launches adds up, with softirqs off: only so far. */
-		skb = ktx_peek(ktx, now - begun < MOST_APPROACHES_NS ? now + ktx->approach_ns : now);
+		horizon = now - begun < MOST_APPROACHES_NS ? now + ktx->approach_ns : now;
+		if (ktx->stage)
+			ktx_take_back(ktx, horizon);
+		skb = ktx_peek(ktx, horizon);
 		if (!skb)
 			return ktx->next_launch;
 		if (ktx_frame(skb)->flags & KTX_FRAME_DROP_LATE && ktx_frame(skb)->account.launch &&

@@ -95,6 +95,8 @@ u32 ktx_stage(struct ktx *ktx, u64 now);
  * stay for ktx_stage(). How often the timer woke for them, and how late it was then. False: there were none.
  */
 bool ktx_unstage(struct ktx *ktx, u64 until, u32 *wakes, u64 *late_ns);
+/* The same for those that were left when the timer was stopped, without it. There is a stage. */
+void ktx_take_back(struct ktx *ktx, u64 until);
 /* In the timer's interrupt. Sends the launch that it is for. */
 enum hrtimer_restart ktx_stage_fire(struct ktx *ktx);
 
