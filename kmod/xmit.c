@@ -191,7 +191,8 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 	struct ktx_handed *handed = &list->frames[ktx->handed_count];
 	struct ktx_hold *hold = &list->holds[ktx->hold_count];
 	u64 waited = 0, reached;
-	u64 staged = ktx->stage ? ktx_stage_next(ktx) : U64_MAX;
+	/* However long this takes: what is staged goes before later ones. */
+	u64 last = ktx->stage ? ktx_stage_next(ktx) - 1 : U64_MAX;
 	bool stamped = false;
 	enum ktx_status cause;
 	unsigned long flags = 0;
@@ -228,7 +229,7 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 			quota -= sent;
 			if (skb)
 				continue;
-			skb = next_of_burst(ktx, quota, min(now + linger, staged - 1), queue);
+			skb = next_of_burst(ktx, quota, min(now + linger, last), queue);
 			if (!skb)
 				break;
 			if (netif_xmit_frozen_or_drv_stopped(txq))
@@ -260,7 +261,7 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 		keep_account(handed, &frame->account);
 		ktx_take(ktx, skb);
 		quota--;
-		following = next_of_burst(ktx, quota, now, queue);
+		following = next_of_burst(ktx, quota, min(now, last), queue);
 		handed->at = handed->account.launch ? now : mark();
 		handed->result = netdev_start_xmit(skb, dev, txq, following);
 		if (shut)
@@ -277,7 +278,7 @@ static unsigned int send_burst(struct ktx *ktx, struct sk_buff *skb, unsigned in
 		handed++;
 		/* With the lock held, waiting a little for the next costs less than coming back. */
 		if (!following)
-			following = next_of_burst(ktx, quota, min(now + linger, staged - 1), queue);
+			following = next_of_burst(ktx, quota, min(now + linger, last), queue);
 		if (!following)
 			break;
 		skb = following;
