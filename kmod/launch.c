@@ -54,7 +54,7 @@ static bool unstage(struct ktx *ktx, u64 until)
 	if (!ktx_unstage(ktx, until, &wakes, &late))
 		return false;
 	ktx->statistics.timer_wakes += wakes;
-	if (wakes)
+	if (late != U64_MAX)
 		note_lateness(ktx, min_t(u64, late, U32_MAX / 2));
 	return true;
 }
@@ -172,13 +172,14 @@ static bool worth_waiting(const struct ktx *ktx, u64 next, u64 now)
 		return false;
 	/* What the interrupt can keep is not waited for: late as the tasklet is, it would make others later still. */
 	if (next > ktx->aim)
-		within = ktx_stage_nearest(ktx) ?: 2 * ktx->usual_ns + ktx->approach_ns;
+		within = ktx_can_stage(ktx) ? ktx_stage_nearest(ktx) : 2 * ktx->usual_ns + ktx->approach_ns;
 	return next <= now + min(within, ktx->spin_ns);
 }
 
 void ktx_leave(struct ktx *ktx) __releases(&ktx->lock)
 {
 	bool turn;
+	u64 next;
 
 	for (;;) {
 		spin_unlock(&ktx->lock);
@@ -188,7 +189,8 @@ void ktx_leave(struct ktx *ktx) __releases(&ktx->lock)
 			return;
 		gather(ktx);
 		rcu_read_lock();
-		arm(ktx, ktx_send_due(ktx, &turn), ktime_get_ns());
+		next = ktx_send_due(ktx, &turn);
+		arm(ktx, next, ktime_get_ns());
 		rcu_read_unlock();
 		ktx_publish(ktx);
 	}
@@ -309,9 +311,8 @@ void ktx_xmit(struct ktx *ktx, struct sk_buff_head *prepared)
 		if (!turn || need_resched())
 			ktx_publish(ktx);
 		if (turn) {
-			/* What is staged does not wait for us. */
-			if (ktx_has_staged(ktx))
-				arm(ktx, min(ktx->next_launch, ktx_stage_next(ktx)), ktime_get_ns());
+			/* Launches do not wait for us. */
+			arm(ktx, min(ktx->next_launch, ktx_stage_next(ktx)), ktime_get_ns());
 			ktx_leave(ktx);
 			/* Softirqs that waited run here. */
 			local_bh_enable();
@@ -345,10 +346,12 @@ void ktx_react(struct ktx *ktx, struct sk_buff *skb, u64 launch, u64 cookie)
 	 */
 	if (!READ_ONCE(ktx->sending) && spin_trylock(&ktx->lock)) {
 		bool turn;
+		u64 next;
 
 		gather(ktx);
 		rcu_read_lock();
-		arm(ktx, ktx_send_due(ktx, &turn), ktime_get_ns());
+		next = ktx_send_due(ktx, &turn);
+		arm(ktx, next, ktime_get_ns());
 		rcu_read_unlock();
 		ktx_publish(ktx);
 		ktx_leave(ktx);

@@ -29,6 +29,9 @@
 /* Interrupts are off for so long at most, before a launch. */
 #define MOST_STAGE_LEAD_NS 20000U
 #define FIRST_STAGE_LEAD_NS 10000U
+/* Launches that are nearer to one another are not worth an interrupt each. */
+#define LEAST_NEAREST_NS 10000U
+#define GET_ON_NS 2000
 /*
  * Whom we have interrupted is through with the queue's lock that soon, as a rule. Asked more often, it would not get
  * on.
@@ -53,7 +56,7 @@ struct ktx_stage {
 	u32 lead_ns; /* how much before a launch it is our turn */
 	u64 timer_at; /* when that is */
 	bool tells; /* that was not in the past */
-	u64 late_ns; /* how late the timer was then, last */
+	u64 late_ns; /* how late the timer was then, last; U64_MAX: not known */
 	u32 wakes;
 	u32 retries; /* for the first that has not left */
 	u64 waited_ns;
@@ -91,6 +94,7 @@ int ktx_stage_init(struct ktx *ktx, const struct net_device *dev)
 	if (!ktx->stage)
 		return -ENOMEM;
 	ktx->stage->lead_ns = FIRST_STAGE_LEAD_NS;
+	ktx->stage->late_ns = U64_MAX;
 	return 0;
 }
 
@@ -105,7 +109,13 @@ static bool is_plain(const struct ktx *ktx, struct sk_buff *skb)
 
 u32 ktx_stage_nearest(const struct ktx *ktx)
 {
-	return ktx->stage ? 2 * ktx->stage->lead_ns : 0;
+	return ktx->stage ? max(2 * ktx->stage->lead_ns, LEAST_NEAREST_NS) : 0;
+}
+
+bool ktx_can_stage(const struct ktx *ktx)
+{
+	return ktx->stage && ktx->spin_ns >= ktx->stage->lead_ns && ktx->first_timed &&
+	       is_plain(ktx, ktx_of_node(ktx->first_timed));
 }
 
 bool ktx_has_staged(const struct ktx *ktx)
@@ -129,13 +139,14 @@ static void move_up(struct ktx_stage *stage)
 	stage->accounted = 0;
 }
 
-/* When it is our turn for the first that is staged. */
-static void set_turn(struct ktx_stage *stage, u64 now)
+/* When it is our turn for the first that is staged. After a stall many are late: others get on between them. */
+static void set_turn(struct ktx_stage *stage)
 {
 	u64 launch = stage->frames[stage->sent].account.launch;
+	u64 now = ktime_get_ns();
 
-	stage->timer_at = launch > stage->lead_ns ? launch - stage->lead_ns : 0;
-	stage->tells = stage->timer_at > now;
+	stage->timer_at = launch > now ? launch - min_t(u64, stage->lead_ns, launch) : now + GET_ON_NS;
+	stage->tells = launch > now && stage->timer_at > now;
 }
 
 static void set_out(struct ktx *ktx, struct ktx_staged_frame *staged)
@@ -223,7 +234,7 @@ u32 ktx_stage(struct ktx *ktx, u64 now)
 	}
 	if (stage->sent == stage->count)
 		return 0;
-	set_turn(stage, now);
+	set_turn(stage);
 	return stage->lead_ns;
 }
 
@@ -315,7 +326,7 @@ enum hrtimer_restart ktx_stage_fire(struct ktx *ktx)
 	if (hand_over(ktx, &stage->frames[stage->sent])) {
 		stage->retries = 0;
 		if (++stage->sent < stage->count) {
-			set_turn(stage, now);
+			set_turn(stage);
 			restart = HRTIMER_RESTART;
 		}
 	} else if (stage->retries < MOST_RETRIES) {
@@ -371,6 +382,7 @@ bool ktx_unstage(struct ktx *ktx, u64 until, u32 *wakes, u64 *late_ns)
 	ktx_spin_charge(stage->waited_ns);
 	stage->waited_ns = 0;
 	*late_ns = stage->late_ns;
+	stage->late_ns = U64_MAX;
 	*wakes = stage->wakes;
 	stage->wakes = 0;
 	return true;

@@ -85,6 +85,8 @@ bool ktx_has_staged(const struct ktx *ktx);
 u64 ktx_stage_next(const struct ktx *ktx);
 /* Launches that are nearer than that, ns, cannot be staged; 0: none can. */
 u32 ktx_stage_nearest(const struct ktx *ktx);
+/* Whether the first launch that waits is of a kind that can. */
+bool ktx_can_stage(const struct ktx *ktx);
 /*
  * Stages the next launches, after those that are. Returns how much before the first of them the timer is to be set,
  * which then is nobody else's until ktx_unstage(); or 0: they are the tasklet's, and none may stay staged.
@@ -92,7 +94,8 @@ u32 ktx_stage_nearest(const struct ktx *ktx);
 u32 ktx_stage(struct ktx *ktx, u64 now);
 /*
  * Stops the timer, if launches are staged: those that left are accounted for, those until then wait as before. Others
- * stay for ktx_stage(). How often the timer woke for them, and how late it was then. False: there were none.
+ * stay for ktx_stage(). How often the timer woke for them, and how late it was then, ns, or U64_MAX. False: there were
+ * none.
  */
 bool ktx_unstage(struct ktx *ktx, u64 until, u32 *wakes, u64 *late_ns);
 /* The same for those that were left when the timer was stopped, without it. There is a stage. */

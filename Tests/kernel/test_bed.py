@@ -40,10 +40,11 @@ def kernel():
     return debian_kernels()["6.1"]
 
 
-def test_exact_runs_are_alike(guest_root, kernel):
+@pytest.mark.parametrize("card", ["e1000", "virtio-net-pci"])
+def test_exact_runs_are_alike(guest_root, kernel, card):
     """Results, kernel log and capture, to the byte; and time in them is what it should be."""
     scripts = [NETWORK, "ping -c 5 -i 0.2 192.0.2.2; date +%s; cat /proc/uptime; exit 7"]
-    first, second = (exact_run(guest_root, kernel, scripts, dump=0) for _ in range(2))
+    first, second = (exact_run(guest_root, kernel, scripts, cards=(card, card), dump=0) for _ in range(2))
     first.results[0].check()
     assert first.results[1].status == 7
     assert "5 packets received" in first.results[1].out, first.results[1]
