@@ -107,7 +107,7 @@ static void arm(struct ktx *ktx, u64 at, u64 now)
 	allowed = at != ktx->retry_at && ktx_spin_allowed(now);
 	if (allowed)
 		staged = ktx_stage(ktx, now);
-	/* All anew. */
+	/* What came in since goes before them or between them. */
 	if (!staged && unstage(ktx, U64_MAX) && allowed)
 		staged = ktx_stage(ktx, now);
 	ktx->aim = at;

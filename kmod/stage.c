@@ -9,7 +9,8 @@
  * made for that; it is done with those that are known to be, `interrupt_drivers`.
  *
  * Staged frames belong to the timer's callback from when the timer is set until it is cancelled, and are looked at by
- * nobody else: there is no lock.
+ * nobody else: there is no lock. Then the tasklet takes back those that are near, and the others stay where they are
+ * until the timer is set anew: to put all of them back for each launch would take longer than to send it.
  */
 #include "xmit.h"
 
@@ -31,6 +32,7 @@
 #define FIRST_STAGE_LEAD_NS 10000U
 /* Launches that are nearer to one another are not worth an interrupt each. */
 #define LEAST_NEAREST_NS 10000U
+/* Between launches that are late already. */
 #define GET_ON_NS 2000
 /*
  * Whom we have interrupted is through with the queue's lock that soon, as a rule. Asked more often, it would not get
@@ -42,7 +44,7 @@
 #define MOST_LOCK_LOOKS 10000
 
 struct ktx_staged_frame {
-	struct sk_buff *skb; /* NULL: the driver has it */
+	struct sk_buff *skb; /* the driver's, once it has left */
 	struct ktx_account account;
 	u64 at; /* ns; when it was handed over */
 	int result; /* of the driver */
@@ -290,8 +292,6 @@ static bool hand_over(struct ktx *ktx, struct ktx_staged_frame *staged)
 			WRITE_ONCE(txq->xmit_lock_owner, smp_processor_id());
 			sent = transmit(ktx, staged, txq);
 			__netif_tx_unlock(txq);
-			if (sent)
-				staged->skb = NULL;
 			return sent;
 		}
 		cpu_relax();

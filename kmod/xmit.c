@@ -17,10 +17,10 @@
 #define MOST_APPROACHES_NS NSEC_PER_MSEC
 /* The last of a wait goes by cycles. What they are worth, in ns, the wait itself has shown, over so long. */
 #define BY_CYCLES_NS 250U
-/* More than so short a time needs: it is reckoned too long if this processor was taken away in the middle. */
-#define MOST_CYCLE_LOOKS 128
 #define LEAST_GAUGED_NS (2 * BY_CYCLES_NS)
 #define MOST_GAUGED_NS (32U * NSEC_PER_USEC)
+/* More than so short a time needs: it is reckoned too long if this processor was taken away in the middle. */
+#define MOST_CYCLE_LOOKS 128
 
 static enum ktx_status obstacle(const struct net_device *dev, const struct netdev_queue *txq)
 {
