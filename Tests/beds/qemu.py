@@ -156,10 +156,12 @@ def make_initramfs(root, kernel, modules, target, files=()):
 def _card(model, number, exact):
     """A card's options. An exact one at virtio looks at its queue a moment after its doorbell, by the guest's clock, and in the
     processor's own thread, instead of when another thread of the emulator has its turn."""
-    if model == USB_CARD:
-        return f"{model},netdev=n{number},mac=02:00:00:00:00:{number + 1:02x}"
-    doorbell = f",ioeventfd=off,tx=timer,x-txtimer={VIRTIO_FETCH_NS}" if exact and model.startswith("virtio-net") else ""
-    return f"{model},netdev=n{number},mac=02:00:00:00:00:{number + 1:02x},romfile={doorbell}"
+    options = [model, f"netdev=n{number}", f"mac=02:00:00:00:00:{number + 1:02x}"]
+    if model != USB_CARD:
+        options.append("romfile=")
+    if exact and model.startswith("virtio-net"):
+        options += ["ioeventfd=off", "tx=timer", f"x-txtimer={VIRTIO_FETCH_NS}"]
+    return ",".join(options)
 
 
 def _machine(kernel, initramfs, cards, memory, append, processors=1, exact=False):
