@@ -20,7 +20,7 @@ NAME = "sending-rate"
 FRAMES = 100
 FIRST_PORT = 2000
 #: The first, the last, and the step.
-PAYLOADS, CROSS_PAYLOADS, QUICK_PAYLOADS = (28, 1428, 50), (28, 1428, 350), (28, 1428, 700)
+PAYLOADS, CROSS_PAYLOADS, QUICK_PAYLOADS = (28, 1428, 50), (28, 1428, 200), (28, 1428, 700)
 RUNS, QUICK_RUNS = 10, 5
 CROSS, QUICK_CROSS = (0, 12_000, 24_000, 36_000), (0, 24_000)
 METHODS = ("ktrxer", "ktrxer-reference", "udp", "raw", "packet", "packet-bypass", "packet-ring", "xdp-copy")
