@@ -148,10 +148,11 @@ service ktrxer start; echo "status $?"; ls /var/run/ktrxer; running || echo "not
 umount /var/run/ktrxer; service ktrxer start; sleep 1; running && echo up
 """,
     "results-full": """
-mkdir -p /etc/ktrxer; mount -t tmpfs -o size=4k tmpfs /etc/ktrxer; dd if=/dev/zero of=/etc/ktrxer/full bs=4k count=1 2> /dev/null
+# Room for what is kept by "rotate" and more, once full is gone: two files of a page.
+mkdir -p /etc/ktrxer; mount -t tmpfs -o size=16k tmpfs /etc/ktrxer; dd if=/dev/zero of=/etc/ktrxer/full bs=4k count=4 2> /dev/null
 sed -i "s|option output .*|option output '/etc/ktrxer/results.jsonl'|" /etc/config/ktrxer
 service ktrxer restart; sleep 25; running && echo up; logged '/etc/ktrxer/results.jsonl' | tail -n 1
-rm /etc/ktrxer/full; sleep 25; records /etc/ktrxer/results.jsonl
+rm /etc/ktrxer/full; sleep 25; cat /etc/ktrxer/results.jsonl* | wc -l
 service ktrxer stop; umount /etc/ktrxer; rmdir /etc/ktrxer
 sed -i "s|option output .*|option output '/tmp/ktrxer/results.jsonl'|" /etc/config/ktrxer; service ktrxer start
 """,
