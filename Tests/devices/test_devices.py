@@ -120,6 +120,19 @@ def test_wire(ran, tmp_path):
     assert dissection.assert_wellformed(path, nobody) >= 2
 
 
+def test_clock(ran, tmp_path):
+    """A second of the device is one of the emulator's, where all is captured: of a router's clock its kernel is told (malta.sh)."""
+    path = tmp_path / "clock.pcap"
+    path.write_bytes(ran.dump)
+    requests = {}
+    sent = "icmp.type == 8 && ip.dst == 192.0.2.80 && eth.src == 02:00:00:00:00:01"
+    for run, time in dissection.fields(path, sent, "icmp.ident", "frame.time_epoch"):
+        requests.setdefault(run, []).append(float(time))
+    # The first two are the job file's, by either transport: five, one every 200 ms.
+    spans = [times[-1] - times[0] for times in requests.values() if len(times) == 5][:2]
+    assert len(spans) == 2 and all(abs(span - 0.8) < 0.0015 for span in spans), spans
+
+
 def test_same_again(device, ran, tmp_path):
     """On a clock that counts instructions a second run has the same results to the byte: addresses, ports, times, the wire."""
     again = devices.run(device, tmp_path, only=devices.REPEATED)
