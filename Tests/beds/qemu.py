@@ -48,8 +48,9 @@ _SERIAL = ("-serial", "file:{results}")
 # A hang at the first idle under -icount without nowait. For its idle time there is ../kernel/resting.
 _MALTA = dict(options=("-M", "malta", "-cpu", "24Kc"), append="console=ttyS0 nowait", port=_SERIAL, port_name="/dev/ttyS1",
               modules=tuple(ROUTER_MODULES))
-# The virt machine has one serial port of its own; the second is a PCI card.
-_VIRT = dict(append="console=ttyAMA0", port=("-chardev", "file,id=results,path={results}", "-device", "pci-serial,chardev=results"),
+# The virt machine has one serial port of its own; the second is a PCI card. At random addresses AArch64's kernel would have page
+# tables of its own, which is a third of the emulator's time.
+_VIRT = dict(append="console=ttyAMA0 nokaslr", port=("-chardev", "file,id=results,path={results}", "-device", "pci-serial,chardev=results"),
              port_name="/dev/ttyS0")
 MACHINES = {
     "amd64": Machine("qemu-system-x86_64", ("-M", "pc", "-cpu", "qemu64", "-accel", "tcg"),

@@ -25,7 +25,7 @@ GUESTS = 2
 EXPERIMENTS = {
     module.NAME: module
     for module in map(
-        importlib.import_module, ("sending_rate", "scheduling", "sustained", "timestamps", "capture", "agent")
+        importlib.import_module, ("scheduling", "sending_rate", "sustained", "agent", "capture", "timestamps")
     )
 }  # fmt: skip
 
