@@ -13,13 +13,14 @@ taken off. The network is the one of ../devices: a router, and a server behind i
 import pathlib
 import shutil
 import subprocess
+import tempfile
 
 import capture
 import devices
 import kbed
 import platforms
-import sending
 from guest import BEDS, CACHE, ROOT
+from programs import compiled
 from qemu import exact_run
 
 NAME = "agent"
@@ -112,12 +113,7 @@ def _root(platform, folder, probers):
     agent = ROOT / "build" / platform.target / "ktrxer-agent"
     if not agent.exists():
         raise platforms.BedFailure(f"{agent} is not built; run: make build TARGET={platform.target}")
-    hour = folder / "hour"
-    subprocess.run(
-        [sending.COMPILERS[platform.architecture], "-static", "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-o", hour,
-         platforms.BENCH / "hours" / "hour.c"],
-        check=True,
-    )  # fmt: skip
+    hour = compiled("hour", platform.architecture, platforms.BENCH / "hours" / "hour.c")
     root = folder / "root"
     subprocess.run([BEDS / "make-device-root.sh", root, platform.architecture, agent, hour], check=True)
     if probers:
@@ -127,7 +123,7 @@ def _root(platform, folder, probers):
     return root
 
 
-def measure(platform, folder, quick):
+def measure(platform, quick):
     probers = _probers(platform)
     minutes = QUICK_MINUTES if quick else MINUTES
     plan = _plan(probers)
@@ -135,10 +131,11 @@ def measure(platform, folder, quick):
     if platform.architecture.startswith("mips"):
         files.append(("/resting.ko", kbed.built_module(devices.RESTING, platform.kernel)))
     scripts = [f"{devices.NETWORK}\ninsmod /ktrxer.ko; sleep 60", *(f"hour {60 * minutes} {every} {command}" for *_, every, command in plan)]
-    done = exact_run(
-        _root(platform, folder, probers), platform.debian, scripts, cards=(platform.model,) * 3, files=files,
-        shift=platform.shift, memory=platform.memory, timeout=1200,
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="ktrxer-evaluation-") as folder:
+        done = exact_run(
+            _root(platform, pathlib.Path(folder), probers), platform.debian, scripts, cards=(platform.model,) * 3, files=files,
+            shift=platform.shift, memory=platform.memory, timeout=1200,
+        )  # fmt: skip
     done.results[0].check()
     said = [result.check().json()[0] for result in done.results[1:]]
     spent = [(each["ns"] - each["idle_ns"]) >> platform.shift for each in said]

@@ -83,7 +83,7 @@ def profile(platform, method, group, payload, folder):
         return bool(begun) and not begun[0].is_alive()
 
     done = platforms.run(
-        platform, folder, scripts, methods=(method,), insert="rate_ceiling=0", timeout=120, only=enough,
+        platform, scripts, methods=(method,), insert="rate_ceiling=0", timeout=120, only=enough,
         options=("-monitor", f"unix:{monitor},server,nowait"),
     )  # fmt: skip
     addresses, names = _symbols(done.results[0].out)

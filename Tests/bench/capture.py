@@ -8,11 +8,10 @@ platform of each device is enough.
 """
 
 import json
-import subprocess
 
 import kbed
 import platforms
-import sending
+from programs import compiled
 
 NAME = "capture"
 METHODS = ("ktrxer", "ktrxer-drop", "packet", "nftables", "nftables-set")
@@ -45,24 +44,15 @@ def _plan(quick):
     return plan
 
 
-def _program(platform, folder):
-    target = folder / "capture"
-    subprocess.run(
-        [sending.COMPILERS[platform.architecture], "-static", "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE",
-         "-I", kbed.KMOD / "uapi", "-o", target, *sorted(PROGRAM.glob("*.c"))],
-        check=True,
-    )  # fmt: skip
-    return target
-
-
-def measure(platform, folder, quick):
+def measure(platform, quick):
     plan = _plan(quick)
     scripts = [
         f"/capture {method} eth0 {max(rules, 1) if method == 'none' else rules} {packets} {count}; status=$?; sleep 1; exit $status"
         for method, rules, packets, count in plan
     ]
-    files = [("/capture", _program(platform, folder)), ("/arrivals.ko", kbed.built_module(platforms.BENCH / "arrivals", platform.kernel))]
-    done = platforms.run(platform, folder, [BEGIN, *scripts], kernel_modules=KERNEL_MODULES, files=files)
+    program = compiled("capture", platform.architecture, *sorted(PROGRAM.glob("*.c")))
+    files = [("/capture", program), ("/arrivals.ko", kbed.built_module(platforms.BENCH / "arrivals", platform.kernel))]
+    done = platforms.run(platform, [BEGIN, *scripts], kernel_modules=KERNEL_MODULES, files=files)
     done.results[0].check()
     rows, without = [], {}
     for (method, rules, packets, _), result in zip(plan, done.results[1:]):

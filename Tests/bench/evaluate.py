@@ -11,7 +11,6 @@ import concurrent.futures
 import importlib
 import pathlib
 import sys
-import tempfile
 import time
 import traceback
 
@@ -43,8 +42,7 @@ def jobs(quick, only_platforms, only_experiments):
 
 def _measure(experiment, platform, quick, into):
     begin = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="ktrxer-evaluation-") as folder:
-        rows = experiment.measure(platform, pathlib.Path(folder), quick)
+    rows = experiment.measure(platform, quick)
     path = results.write(into / "data", experiment.NAME, platform, rows)
     return f"{path.name}: {len(rows)} rows, {time.monotonic() - begin:.0f} s"
 

@@ -11,11 +11,10 @@ In the guest, `cross PPS` has so many packets a second begin, and `cross 0` ends
 
 import dataclasses
 import pathlib
-import subprocess
 
 import kbed
-import sending
-from guest import BEDS, ROOT, BedFailure
+from guest import ROOT, BedFailure
+from programs import compiled, root
 from qemu import USB_CARD, USB_MODULES, debian_kernels, exact_run
 
 BENCH = pathlib.Path(__file__).resolve().parent
@@ -66,7 +65,7 @@ PLATFORMS = {
     for platform in [
         *_family("pc", "PC", "6.1", "x86_64", "256M", False, ("e1000", "virtio-net-pci")),
         *_family("router", "router, big-endian", "mips-6.1", "mips_24kc", "128M", True, ("pcnet", "e1000", "virtio-net-pci")),
-        *_family("router-le", "router, little-endian", "mipsel-6.1", "mipsel_24kc", "128M", True, ("pcnet", "e1000")),
+        *_family("router-le", "router, little-endian", "mipsel-6.1", "mipsel_24kc", "128M", True, ("pcnet", "e1000", "virtio-net-pci")),
         *_family("phone", "phone, AArch64", "arm64-6.1", "aarch64", "256M", False, ("e1000", "virtio-net-pci", USB_CARD)),
         *_family("phone-32", "phone, ARMv7", "armhf-6.1", "armv7", "256M", False, ("e1000", "virtio-net-pci")),
     ]
@@ -118,40 +117,14 @@ fi
 """
 
 
-def built_method(name, platform, folder):
-    """A sending method's program; returns where it is on the host."""
-    target = pathlib.Path(folder) / f"method-{name}"
-    if not target.exists():
-        subprocess.run(
-            [sending.COMPILERS[platform.architecture], "-static", "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE",
-             "-I", kbed.KMOD / "uapi", "-o", target, METHODS / "train.c", METHODS / f"{name}.c"],
-            check=True,
-        )  # fmt: skip
-    return target
-
-
-def built_load(platform, folder):
-    """The program that sends cross traffic; returns where it is on the host."""
-    target = pathlib.Path(folder) / "load"
-    if not target.exists():
-        subprocess.run(
-            [sending.COMPILERS[platform.architecture], "-static", "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE",
-             "-o", target, BENCH / "cross" / "load.c"],
-            check=True,
-        )  # fmt: skip
-    return target
-
-
-def run(platform, folder, scripts, methods=(), kernel_modules=(), insert="", files=(), cross=False, dump=None, timeout=600, **options):
+def run(platform, scripts, methods=(), kernel_modules=(), insert="", files=(), cross=False, dump=None, timeout=600, **options):
     """Runs scripts in a guest of the platform, in the network above; returns an ExactRun of them. In the guest are the methods
     as /methods/NAME, the modules of the evaluation as /ktrxer.ko, /tap.ko and /floor.ko; kTRxer's is loaded, with the
-    parameters `insert`. `kernel_modules` are the kernel's own; with `cross` there can be cross traffic. The folder must be there; it keeps what was compiled.
-    `options` are exact_run's."""
-    folder = pathlib.Path(folder)
-    root = folder / "root"
-    if not root.exists():
-        subprocess.run([BEDS / "make-device-root.sh", root, platform.architecture], check=True)
-    inside = [(f"/methods/{name}", built_method(name, platform, folder)) for name in methods]
+    parameters `insert`. `kernel_modules` are the kernel's own; with `cross` there can be cross traffic. `options` are exact_run's."""
+    inside = [
+        (f"/methods/{name}", compiled(f"method-{name}", platform.architecture, METHODS / "train.c", METHODS / f"{name}.c"))
+        for name in methods
+    ]
     inside += [("/bin/far", FAR), ("/methods/none", b"")]
     sources = [kbed.KMOD, BENCH / "tap", KERNEL_TESTS / "floor"]
     if platform.architecture.startswith("mips"):
@@ -161,7 +134,7 @@ def run(platform, folder, scripts, methods=(), kernel_modules=(), insert="", fil
     if cross:
         inside.append(("/bin/cross", CROSS_FORWARDED if platform.forwards else CROSS_OWN))
     if cross and not platform.forwards:
-        inside.append(("/bin/load", built_load(platform, folder)))
+        inside.append(("/bin/load", compiled("load", platform.architecture, BENCH / "cross" / "load.c")))
     for source in sources:
         module = kbed.built_module(source, platform.kernel)
         inside.append((f"/{module.name}", module))
@@ -169,7 +142,7 @@ def run(platform, folder, scripts, methods=(), kernel_modules=(), insert="", fil
     names = "".join(f"ip link set card{number:02x} name {name}\n" for number, (name, _, _) in enumerate(cards, 1))
     begin = f"{NAMES.replace('CARDS', str(len(cards)))}{names}{NETWORK}\ninsmod /ktrxer.ko {insert}\nsleep 1"
     done = exact_run(
-        root, platform.debian, [begin, *scripts], cards=[(model, hub) for _, model, hub in cards],
+        root(platform.architecture), platform.debian, [begin, *scripts], cards=[(model, hub) for _, model, hub in cards],
         modules=[*kernel_modules, *(USB_MODULES if platform.model == USB_CARD else ())], files=[*inside, *files],
         shift=platform.shift, memory=platform.memory, dump=dump, dump_bytes=128, timeout=timeout, **options,
     )

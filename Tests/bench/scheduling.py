@@ -24,7 +24,7 @@ IDLE_TRAINS = ((10, 10_000_000, (100, 1300, 200)), *LONG_TRAINS)
 TRAINS = ((10, 10_000_000, (100, 1300, 600)), *LONG_TRAINS)
 QUICK_TRAINS = ((10, 10_000_000, (100, 1300, 1200)), (200, 1_000_000, (100, 100, 1)), (1000, 100_000, (100, 100, 1)))
 #: How often trains of so few frames are sent; and in the whole form, which has more methods and more of it, beside cross traffic.
-FEW, RUNS_OF_FEW, RUNS_BESIDE_CROSS = 10, 5, 2
+FEW, RUNS_OF_FEW, RUNS_BESIDE_CROSS = 10, 5, 1
 FIRST_PORT = 2000
 HEADERS = 42
 #: The first launch is so long after the program's start of a train, and no two trains are nearer than the pause.
@@ -104,13 +104,13 @@ def _carried(load, wire):
     return sum(begin <= us < end for us in load) * 1_000_000 // (end - begin)
 
 
-def measure(platform, folder, quick):
+def measure(platform, quick):
     steps = _plan(quick)
     ports = sum(len(_lengths(lengths)) * runs for *_, lengths, _, runs in steps)
     frames = sum(count * len(_lengths(lengths)) * runs for _, _, count, _, lengths, _, runs in steps)
     begin = f"insmod /tap.ko first_port={FIRST_PORT} trains={ports} every={frames}"
     done = platforms.run(
-        platform, folder, [begin, *_scripts(steps), "cross 0; sleep 0.2; cat /proc/tap"], methods=QUICK_METHODS if quick else METHODS,
+        platform, [begin, *_scripts(steps), "cross 0; sleep 0.2; cat /proc/tap"], methods=QUICK_METHODS if quick else METHODS,
         kernel_modules=MODULES, cross=True, dump=0, timeout=900,
     )  # fmt: skip
     for result in done.results:

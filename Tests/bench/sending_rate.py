@@ -89,11 +89,11 @@ def _carried(series, outside):
     return sum(begin <= us < end for us in outside.get(CROSS_PORT, [])) * 1_000_000 // (end - begin)
 
 
-def measure(platform, folder, quick):
+def measure(platform, quick):
     plan = _plan(quick)
     begin = f"insmod /tap.ko frames={FRAMES} first_port={FIRST_PORT} trains={sum(series.trains for series in plan)}"
     done = platforms.run(
-        platform, folder, [begin, *_scripts(plan), "cross 0; sleep 0.2; cat /proc/tap"], methods=METHODS + FLOOR,
+        platform, [begin, *_scripts(plan), "cross 0; sleep 0.2; cat /proc/tap"], methods=METHODS + FLOOR,
         kernel_modules=("pktgen",), cross=True, dump=0, timeout=900,
     )  # fmt: skip
     for result in done.results:

@@ -55,7 +55,7 @@ def _forwarding_cost(alone, beside, outside):
     return (beside[2] - beside[1] - (alone[2] - alone[1])) // forwarded
 
 
-def measure(platform, folder, quick):
+def measure(platform, quick):
     frames = QUICK_FRAMES if quick else FRAMES
     plan = _plan(quick)
     trains = [*plan, BESIDE] if platform.forwards else plan
@@ -65,7 +65,7 @@ def measure(platform, folder, quick):
         scripts[-1] = f"cross {FORWARDED}; sleep 0.1; {_call(*BESIDE, frames, ports[-1])}; status=$?; cross 0; sleep 1; exit $status"
     begin = f"insmod /tap.ko frames={frames} first_port={FIRST_PORT} trains={len(trains)}"
     done = platforms.run(
-        platform, folder, [begin, *scripts, "cat /proc/tap"], methods=METHODS, kernel_modules=("pktgen",), insert="rate_ceiling=0",
+        platform, [begin, *scripts, "cat /proc/tap"], methods=METHODS, kernel_modules=("pktgen",), insert="rate_ceiling=0",
         cross=platform.forwards, dump=0, timeout=900,
     )  # fmt: skip
     for result in done.results:

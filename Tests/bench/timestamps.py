@@ -9,10 +9,9 @@ import os
 import statistics
 import subprocess
 
-import kbed
 import platforms
-import sending
 from guest import CACHE
+from programs import compiled
 
 NAME = "timestamps"
 LENGTHS = (28, 100, 700, 1428)
@@ -21,27 +20,23 @@ COUNT = 100
 FIRST_PORT = 3000
 
 
-def _program(platform, folder):
+def _program(platform):
     pcap = subprocess.check_output([platforms.BENCH / "libpcap.sh", "path", CACHE, platform.architecture], text=True).strip()
     if not os.path.exists(f"{pcap}/libpcap.a"):
         raise platforms.BedFailure(f"no libpcap for {platform.architecture} here; run: make setup-kernels")
-    target = folder / "stamps"
-    subprocess.run(
-        [sending.COMPILERS[platform.architecture], "-static", "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE",
-         "-I", kbed.KMOD / "uapi", "-isystem", pcap, "-o", target, platforms.BENCH / "stamps" / "stamps.c", f"{pcap}/libpcap.a"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return target
+    return compiled(
+        "stamps", platform.architecture, platforms.BENCH / "stamps" / "stamps.c", f"{pcap}/libpcap.a", options=("-isystem", pcap)
+    )
 
 
-def measure(platform, folder, quick):
+def measure(platform, quick):
     lengths = QUICK_LENGTHS if quick else LENGTHS
     scripts = [
         f"chmod +x /stamps; /stamps eth0 /proc/$(cat /tmp/far)/ns/net eth1 {COUNT} {payload} {FIRST_PORT + place}"
         for place, payload in enumerate(lengths)
     ]
     kernel_modules = ("af_packet",) if platform.architecture != "mips" else ()
-    done = platforms.run(platform, folder, scripts, kernel_modules=kernel_modules, files=[("/stamps", _program(platform, folder))])
+    done = platforms.run(platform, scripts, kernel_modules=kernel_modules, files=[("/stamps", _program(platform))])
     rows = []
     for payload, result in zip(lengths, done.results):
         pairs = [(each["ktrxer"], each["libpcap"]) for each in result.check().json()]
