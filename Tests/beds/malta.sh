@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Builds the kernel of the big-endian router of the tests from Debian's linux-source package, once for each combination of
-# source version, configuration and this script.
+# Builds the kernel of the big-endian router of the tests from Debian's linux-source package, with a frequency instead of its
+# measurement (below), once for each combination of source version, configuration and this script.
 #   malta.sh path CACHE     prints the folder: vmlinuz, config, release, kdir (for modules; ARCH=mips), lib/modules
 #   malta.sh build CACHE    builds it there if it is not there yet
 # It appears under its final name only when it is whole: an interrupted build leaves nothing.
@@ -44,9 +44,9 @@ tar xf "$archive" -C "$work/source" --strip-components=1 \
 	--exclude='*/arch/[a-ln-z]*/*.[chS]' --exclude='*/sound/*.[ch]' \
 	--exclude='*/drivers/'{gpu,media,staging,infiniband,scsi,net/wireless}'/*.[ch]'
 cd "$work/source"
-# Linux watches the board's clock for up to two seconds to learn the processor's frequency, which are a thousand million
-# instructions, and twenty seconds of the emulator's. It is known: qemu counts each 6 ns (hw/mips/malta.c, target/mips/cpu.c:
-# half of 320 MHz, in whole nanoseconds). ../devices/test_devices.py sees whether it is still so.
+# To learn the processor's frequency Linux polls the board's clock for up to two seconds. On a clock that counts instructions
+# the emulator takes twenty for that. The frequency is known: qemu's CP0 Count goes up every 6 ns (hw/mips/malta.c,
+# target/mips/cpu.c: half of 320 MHz, in whole nanoseconds). test_clock in ../devices sees whether that is still so.
 clock=arch/mips/mti-malta/malta-time.c
 sed -i '/u64 giccount = 0, gicstart = 0;/a\\tmips_hpt_frequency = 166666667;\n\treturn;' $clock
 grep -q '^	mips_hpt_frequency = 166666667;$' $clock || { echo "malta.sh: $clock is not as it was; adapt it" >&2; exit 70; }

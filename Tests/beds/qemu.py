@@ -14,6 +14,7 @@ far`), which makes a network inside the guest.
 import contextlib
 import dataclasses
 import fcntl
+import functools
 import hashlib
 import lzma
 import os
@@ -48,15 +49,15 @@ _SERIAL = ("-serial", "file:{results}")
 # A hang at the first idle under -icount without nowait. For its idle time there is ../kernel/resting.
 _MALTA = dict(options=("-M", "malta", "-cpu", "24Kc"), append="console=ttyS0 nowait", port=_SERIAL, port_name="/dev/ttyS1",
               modules=tuple(ROUTER_MODULES))
-# The virt machine has one serial port of its own; the second is a PCI card. At random addresses AArch64's kernel would have page
-# tables of its own, which is a third of the emulator's time.
-_VIRT = dict(append="console=ttyAMA0 nokaslr", port=("-chardev", "file,id=results,path={results}", "-device", "pci-serial,chardev=results"),
+# The virt machine has one serial port of its own; the second is a PCI card.
+_VIRT = dict(append="console=ttyAMA0", port=("-chardev", "file,id=results,path={results}", "-device", "pci-serial,chardev=results"),
              port_name="/dev/ttyS0")
 MACHINES = {
     "amd64": Machine("qemu-system-x86_64", ("-M", "pc", "-cpu", "qemu64", "-accel", "tcg"),
                      # What processors have wrong need not be mended in an emulator.
                      "console=ttyS0 mitigations=off nokaslr", _SERIAL, "/dev/ttyS1"),
-    "arm64": Machine("qemu-system-aarch64", ("-M", "virt", "-cpu", "cortex-a53"), **_VIRT),
+    # With KASLR an AArch64 kernel has page tables of its own (KPTI), which would be a third of the emulator's time.
+    "arm64": Machine("qemu-system-aarch64", ("-M", "virt", "-cpu", "cortex-a53"), **_VIRT | {"append": f"{_VIRT['append']} nokaslr"}),
     "armhf": Machine("qemu-system-arm", ("-M", "virt,highmem=off", "-cpu", "cortex-a15"), **_VIRT),
     "mipsel": Machine("qemu-system-mipsel", **_MALTA),
     "mips": Machine("qemu-system-mips", **_MALTA),
@@ -65,8 +66,6 @@ MACHINES = {
 USB_CARD, USB_MODULES = "usb-net", ["xhci_pci", "cdc_ether"]
 #: From an exact virtio card's doorbell until it takes the frames.
 VIRTIO_FETCH_NS = 1000
-#: Of an exact guest's threads, which only take turns, none takes the other's away by waking up: a third of the time was switching.
-KEEPS_ITS_TURN = ["chrt", "--batch", "0"]
 SHARED_FOLDER_MODULES = ["9pnet_virtio", "9p"]
 
 
@@ -114,18 +113,25 @@ class DebianKernel:
 
 def _startable(kernel):
     """The file that qemu starts. Decompressing a PC's kernel takes the emulator longer than all else until the first script; the
-    ELF file in it starts as well (PVH), and is kept in build/. One that is not compressed by XZ is taken as it is."""
-    packed = kernel.vmlinuz.read_bytes() if kernel.architecture == "amd64" else b""
-    begin = packed.find(b"\xfd7zXZ\0")
-    if begin < 0:
+    ELF file in it starts as well (PVH), and is kept in build/. So it is where the kernel is compressed by XZ: of Debian's, up to 6.1."""
+    if kernel.architecture != "amd64" or not {"CONFIG_KERNEL_XZ=y", "CONFIG_PVH=y"} <= set(kernel.config.read_text().splitlines()):
         return kernel.vmlinuz
-    unpacked = ROOT / "build" / "kernel" / f"vmlinux-{kernel.release}-{hashlib.sha256(packed).hexdigest()[:16]}"
-    if not unpacked.exists():
-        unpacked.parent.mkdir(parents=True, exist_ok=True)
-        # Several test processes may want it at the same time.
-        with tempfile.NamedTemporaryFile(dir=unpacked.parent, delete=False) as partial:
-            partial.write(lzma.LZMADecompressor().decompress(packed[begin:]))
-        os.rename(partial.name, unpacked)
+    packed = kernel.vmlinuz.read_bytes()
+    unpacked = ROOT / "build" / "kernel" / f"vmlinux-{kernel.name}-{hashlib.sha256(packed).hexdigest()[:16]}"
+    unpacked.parent.mkdir(parents=True, exist_ok=True)
+    # Several test processes want the same one at the same time.
+    with open(unpacked.parent / f"vmlinux-{kernel.name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not unpacked.exists():
+            for old in unpacked.parent.glob(f"vmlinux-{kernel.name}-*"):
+                old.unlink()
+            unpacker = lzma.LZMADecompressor()
+            content = unpacker.decompress(packed[packed.find(b"\xfd7zXZ\0") :])
+            if not unpacker.eof:
+                raise BedFailure(f"{kernel.vmlinuz} ends too early; fetch it again: make setup-kernels")
+            partial = unpacked.with_suffix(".new")
+            partial.write_bytes(content)
+            partial.rename(unpacked)
     return unpacked
 
 
@@ -261,7 +267,7 @@ def exact_run(root, kernel, scripts, cards=("e1000", "e1000"), modules=(), files
         if dump is not None:
             command += ["-object", f"filter-dump,id=dump,netdev=n{dump},file={folder / 'dump'},maxlen={dump_bytes}"]
         with _a_processor() as processor:
-            log = _ended([*KEEPS_ITS_TURN, "taskset", "-c", processor, *command], folder, timeout, only)
+            log = _ended([*_keeps_its_turn(), "taskset", "-c", processor, *command], folder, timeout, only)
         said = _said(folder)
         results = []
         if callable(only):
@@ -272,6 +278,14 @@ def exact_run(root, kernel, scripts, cards=("e1000", "e1000"), modules=(), files
             text = {kind: said[f"{number}.{kind}"].decode(errors="replace") for kind in ("out", "err", "status")}
             results.append(Result(script, int(text["status"]), text["out"], text["err"]))
         return ExactRun(results, log, (folder / "dump").read_bytes() if dump is not None else b"")
+
+
+@functools.cache
+def _keeps_its_turn():
+    """What an exact guest is started by, if that may be done here: of its threads, which only take turns, none takes the other's
+    away by waking up. A third of the time was switching."""
+    batch = ["chrt", "--batch", "0"]
+    return batch if subprocess.run([*batch, "true"], capture_output=True).returncode == 0 else []
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ import devices
 import kbed
 import platforms
 from guest import BEDS, CACHE, ROOT
-from programs import compiled
+from programs import compiled_once
 from qemu import exact_run
 
 NAME = "agent"
@@ -113,7 +113,7 @@ def _root(platform, folder, probers):
     agent = ROOT / "build" / platform.target / "ktrxer-agent"
     if not agent.exists():
         raise platforms.BedFailure(f"{agent} is not built; run: make build TARGET={platform.target}")
-    hour = compiled("hour", platform.architecture, platforms.BENCH / "hours" / "hour.c")
+    hour = compiled_once("hour", platform.architecture, platforms.BENCH / "hours" / "hour.c")
     root = folder / "root"
     subprocess.run([BEDS / "make-device-root.sh", root, platform.architecture, agent, hour], check=True)
     if probers:

@@ -11,7 +11,7 @@ import json
 
 import kbed
 import platforms
-from programs import compiled
+from programs import compiled_once
 
 NAME = "capture"
 METHODS = ("ktrxer", "ktrxer-drop", "packet", "nftables", "nftables-set")
@@ -50,7 +50,7 @@ def measure(platform, quick):
         f"/capture {method} eth0 {max(rules, 1) if method == 'none' else rules} {packets} {count}; status=$?; sleep 1; exit $status"
         for method, rules, packets, count in plan
     ]
-    program = compiled("capture", platform.architecture, *sorted(PROGRAM.glob("*.c")))
+    program = compiled_once("capture", platform.architecture, *sorted(PROGRAM.glob("*.c")))
     files = [("/capture", program), ("/arrivals.ko", kbed.built_module(platforms.BENCH / "arrivals", platform.kernel))]
     done = platforms.run(platform, [BEGIN, *scripts], kernel_modules=KERNEL_MODULES, files=files)
     done.results[0].check()

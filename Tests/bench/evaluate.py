@@ -21,6 +21,7 @@ import results
 from guest import ROOT
 
 GUESTS = 2
+#: Those that take longest come first, so that both guests end at about the same time.
 EXPERIMENTS = {
     module.NAME: module
     for module in map(
@@ -30,7 +31,7 @@ EXPERIMENTS = {
 
 
 def jobs(quick, only_platforms, only_experiments):
-    """[(experiment, platform)], those that take longest first. An experiment may have a say in which platforms it is for."""
+    """[(experiment, platform)]. An experiment may have a say in which platforms it is for."""
     chosen = []
     for experiment in EXPERIMENTS.values():
         names = platforms.QUICK if quick else list(platforms.PLATFORMS)

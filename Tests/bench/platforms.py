@@ -14,7 +14,7 @@ import pathlib
 
 import kbed
 from guest import ROOT, BedFailure
-from programs import compiled, root
+from programs import compiled_once, root
 from qemu import USB_CARD, USB_MODULES, debian_kernels, exact_run
 
 BENCH = pathlib.Path(__file__).resolve().parent
@@ -122,7 +122,7 @@ def run(platform, scripts, methods=(), kernel_modules=(), insert="", files=(), c
     as /methods/NAME, the modules of the evaluation as /ktrxer.ko, /tap.ko and /floor.ko; kTRxer's is loaded, with the
     parameters `insert`. `kernel_modules` are the kernel's own; with `cross` there can be cross traffic. `options` are exact_run's."""
     inside = [
-        (f"/methods/{name}", compiled(f"method-{name}", platform.architecture, METHODS / "train.c", METHODS / f"{name}.c"))
+        (f"/methods/{name}", compiled_once(f"method-{name}", platform.architecture, METHODS / "train.c", METHODS / f"{name}.c"))
         for name in methods
     ]
     inside += [("/bin/far", FAR), ("/methods/none", b"")]
@@ -134,7 +134,7 @@ def run(platform, scripts, methods=(), kernel_modules=(), insert="", files=(), c
     if cross:
         inside.append(("/bin/cross", CROSS_FORWARDED if platform.forwards else CROSS_OWN))
     if cross and not platform.forwards:
-        inside.append(("/bin/load", compiled("load", platform.architecture, BENCH / "cross" / "load.c")))
+        inside.append(("/bin/load", compiled_once("load", platform.architecture, BENCH / "cross" / "load.c")))
     for source in sources:
         module = kbed.built_module(source, platform.kernel)
         inside.append((f"/{module.name}", module))

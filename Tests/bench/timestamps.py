@@ -11,7 +11,7 @@ import subprocess
 
 import platforms
 from guest import CACHE
-from programs import compiled
+from programs import compiled_once
 
 NAME = "timestamps"
 LENGTHS = (28, 100, 700, 1428)
@@ -24,7 +24,7 @@ def _program(platform):
     pcap = subprocess.check_output([platforms.BENCH / "libpcap.sh", "path", CACHE, platform.architecture], text=True).strip()
     if not os.path.exists(f"{pcap}/libpcap.a"):
         raise platforms.BedFailure(f"no libpcap for {platform.architecture} here; run: make setup-kernels")
-    return compiled(
+    return compiled_once(
         "stamps", platform.architecture, platforms.BENCH / "stamps" / "stamps.c", f"{pcap}/libpcap.a", options=("-isystem", pcap)
     )
 

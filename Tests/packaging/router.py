@@ -148,7 +148,7 @@ service ktrxer start; echo "status $?"; ls /var/run/ktrxer; running || echo "not
 umount /var/run/ktrxer; service ktrxer start; sleep 1; running && echo up
 """,
     "results-full": """
-# Room for what is kept by "rotate" and more, once full is gone: two files of a page.
+# Once full is gone, there is room for what "rotate" has: results.jsonl and results.jsonl.1, of a page each.
 mkdir -p /etc/ktrxer; mount -t tmpfs -o size=16k tmpfs /etc/ktrxer; dd if=/dev/zero of=/etc/ktrxer/full bs=4k count=4 2> /dev/null
 sed -i "s|option output .*|option output '/etc/ktrxer/results.jsonl'|" /etc/config/ktrxer
 service ktrxer restart; sleep 25; running && echo up; logged '/etc/ktrxer/results.jsonl' | tail -n 1
