@@ -128,7 +128,7 @@ bench-devices: ## figures of sending on the emulated devices, written into docs/
 	@Tests/devices/figures.sh
 
 .PHONY: evaluation
-evaluation: ## measure everything that docs/evaluation.md shows, on all emulated devices, in virtual time (after setup-kernels; 35 minutes on two processors)
+evaluation: ## measure everything that docs/evaluation.md shows, on all emulated devices, in virtual time (after setup-kernels; half an hour on two processors)
 	@set -e; for target in mips_24kc mipsel_24kc aarch64 armv7 x86_64; do $(MAKE) --no-print-directory --silent build TARGET=$$target; done
 	@Tests/bench/evaluate.sh all
 

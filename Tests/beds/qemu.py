@@ -66,6 +66,8 @@ MACHINES = {
 USB_CARD, USB_MODULES = "usb-net", ["xhci_pci", "cdc_ether"]
 #: From an exact virtio card's doorbell until it takes the frames.
 VIRTIO_FETCH_NS = 1000
+#: An emulator that is caught in a loop of its own does not hear that it is to end.
+STOPS_WITHIN_S = 20
 SHARED_FOLDER_MODULES = ["9pnet_virtio", "9p"]
 
 
@@ -321,7 +323,11 @@ def _ended(command, folder, timeout, only):
     finally:
         # What it has captured is in the file when it ends of its own accord, and when it is asked to.
         process.terminate()
-        process.wait()
+        try:
+            process.wait(STOPS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
     return path.read_text(errors="replace")
 
 

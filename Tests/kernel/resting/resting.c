@@ -52,6 +52,7 @@ static unsigned int set_alarm(void)
 static void rest(void)
 {
 	unsigned int left;
+	u32 compare;
 
 	if (read_c0_status() & STATUSF_IP7) {
 		left = set_alarm();
@@ -59,9 +60,13 @@ static void rest(void)
 		left = ticks_left();
 		write_c0_compare(read_c0_count() - 1);
 	}
-	/* What is pending is taken here. Nothing comes between the look at the flag and the halt: timers are not that near. */
+	compare = read_c0_compare();
+	/*
+	 * What is pending is taken here, and may have the processor's timer fire before the alarm. Nothing comes between the looks
+	 * at the flag and at that and the halt: devices have nothing to say in those few nanoseconds.
+	 */
 	local_irq_enable();
-	if (left >= SHORT && !need_resched())
+	if (left >= SHORT && !need_resched() && read_c0_compare() == compare)
 		asm volatile(".set push\n\t.set mips32r2\n\twait\n\t.set pop" ::: "memory");
 }
 
