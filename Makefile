@@ -138,7 +138,7 @@ evaluation-quick: ## the same with few sizes, on one device of each kind, into b
 	@Tests/bench/evaluate.sh quick
 
 .PHONY: evaluation-check
-evaluation-check: ## the quick evaluation twice: the same to the byte where it can be, and the figures that it is to reach hold
+evaluation-check: ## the quick evaluation twice: the same to the byte, and no worse than Tests/bench/goals.py allows
 	@set -e; for target in mips_24kc aarch64 x86_64; do $(MAKE) --no-print-directory --silent build TARGET=$$target; done
 	@Tests/bench/run.sh
 	@Tests/bench/evaluate.sh check.py
