@@ -62,8 +62,8 @@ static void rest(void)
 	}
 	compare = read_c0_compare();
 	/*
-	 * What is pending is taken here, and may have the processor's timer fire before the alarm. Nothing comes between the looks
-	 * at the flag and at that and the halt: devices have nothing to say in those few nanoseconds.
+	 * What is pending is taken here, and may have the processor's timer fire before the alarm. An interrupt that comes between
+	 * these looks and the halt would be missed by them; that is a few nanoseconds, and nothing here can close it.
 	 */
 	local_irq_enable();
 	if (left >= SHORT && !need_resched() && read_c0_compare() == compare)
