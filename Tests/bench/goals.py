@@ -216,13 +216,13 @@ GOALS = [
 USB = "the bare driver call takes 12 us of each frame, and kTRxer 11: there is nothing left to gain above the driver"
 OWN = "the device itself sends the cross traffic, from a program that has no turn while a train is handed over: few packets come between"
 PUSHED_ASIDE = (
-    "36,000 packets a second are more than its interrupts may forward: the kernel leaves them to a thread, which the other methods' programs "
-    "push aside; beside their trains 28,000 are carried, beside kTRxer's all"
+    "36,000 packets a second are more than this processor can forward in interrupts alone: the kernel leaves them to a thread, which the "
+    "other methods' programs push aside; beside their trains 23,000 to 29,000 are carried, beside kTRxer's nearly all"
 )
 SATURATED = (
-    "36,000 forwarded packets take three fifths (big-endian, e1000) to nine tenths (virtio-net) of a router's processor, and ten thousand "
+    "36,000 forwarded packets take three fifths (big-endian, e1000) to all (virtio-net) of a router's processor, and ten thousand "
     "launches a second much of the rest: some find the queue taken by a packet that is being forwarded, or the card full; nine of ten are "
-    "kept to 25 us"
+    "kept to 26 us"
 )
 LONG = (
     "of a frame of 1428 B more than half is its copy, the writing back of caches and the driver's own, which all methods pay; "
