@@ -24,7 +24,8 @@ import subprocess
 import tempfile
 import time
 
-from guest import BEDS, ROOT, BedFailure, Guest, Result, clipped
+from guest import BEDS, BedFailure, Guest, Result, clipped
+from kept import kept
 
 KERNELS = BEDS.parent / "kernel" / "kernels.sh"
 # In the order in which a test names them; their dependencies come along.
@@ -119,22 +120,18 @@ def _startable(kernel):
     if kernel.architecture != "amd64" or not {"CONFIG_KERNEL_XZ=y", "CONFIG_PVH=y"} <= set(kernel.config.read_text().splitlines()):
         return kernel.vmlinuz
     packed = kernel.vmlinuz.read_bytes()
-    unpacked = ROOT / "build" / "kernel" / f"vmlinux-{kernel.name}-{hashlib.sha256(packed).hexdigest()[:16]}"
-    unpacked.parent.mkdir(parents=True, exist_ok=True)
-    # Several test processes want the same one at the same time.
-    with open(unpacked.parent / f"vmlinux-{kernel.name}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not unpacked.exists():
-            for old in unpacked.parent.glob(f"vmlinux-{kernel.name}-*"):
-                old.unlink()
-            unpacker = lzma.LZMADecompressor()
+
+    def unpack(target):
+        unpacker = lzma.LZMADecompressor()
+        try:
             content = unpacker.decompress(packed[packed.find(b"\xfd7zXZ\0") :])
-            if not unpacker.eof:
-                raise BedFailure(f"{kernel.vmlinuz} ends too early; fetch it again: make setup-kernels")
-            partial = unpacked.with_suffix(".new")
-            partial.write_bytes(content)
-            partial.rename(unpacked)
-    return unpacked
+        except lzma.LZMAError as error:
+            raise BedFailure(f"{kernel.vmlinuz} cannot be unpacked: {error}") from error
+        if not unpacker.eof:
+            raise BedFailure(f"{kernel.vmlinuz} ends too early")
+        target.write_bytes(content)
+
+    return kept(f"vmlinux-{kernel.name}", hashlib.sha256(packed).hexdigest()[:16], unpack)
 
 
 def debian_kernels(architecture="amd64"):

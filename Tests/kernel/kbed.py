@@ -8,15 +8,14 @@ Both are what guest.Guest is, and KernelGuest on top.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import pathlib
-import shutil
 import subprocess
 import time
 
 import kernel_log
 from guest import CACHE, ROOT, BedFailure, UmlGuest
+from kept import kept
 from qemu import KERNELS, QemuGuest, debian_kernels
 
 KMOD = ROOT / "kmod"
@@ -36,20 +35,13 @@ def built_module(source, kernel):
     for path in sorted(source.rglob("*")):
         if path.is_file() and (path.suffix in (".c", ".h") or path.name in ("Kbuild", "Makefile")) and ".mod." not in path.name:
             content.update(str(path.relative_to(source)).encode() + b"\0" + path.read_bytes())
-    folder = ROOT / "build" / "kernel" / f"{source.name}-{kernel}-{content.hexdigest()[:16]}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # Several test processes want the same one at the same time.
-    with open(folder.parent / f"{source.name}-{kernel}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            for old in folder.parent.glob(f"{source.name}-{kernel}-*"):
-                shutil.rmtree(old, ignore_errors=True)
-            partial = folder.with_suffix(".new")
-            built = subprocess.run([KERNELS, "build", kernel, source, partial], capture_output=True, text=True)
-            if built.returncode != 0:
-                raise BedFailure(f"{source} does not build for {kernel}:\n{built.stdout}{built.stderr}")
-            partial.rename(folder)
-    (module,) = folder.glob("*.ko")
+
+    def build(folder):
+        built = subprocess.run([KERNELS, "build", kernel, source, folder], capture_output=True, text=True)
+        if built.returncode != 0:
+            raise BedFailure(f"{source} does not build for {kernel}:\n{built.stdout}{built.stderr}")
+
+    (module,) = kept(f"{source.name}-{kernel}", content.hexdigest()[:16], build).glob("*.ko")
     return module
 
 
