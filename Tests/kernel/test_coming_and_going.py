@@ -57,9 +57,15 @@ def test_loading_and_unloading(guest, endless):
     result.check()
 
 
-@pytest.mark.parametrize("kind", ["dummy", "veth peer name back"], ids=["dummy", "veth"])
-def test_interfaces_going(guest, kind):
-    """Removed with frames under way and waiting: each completes, as sent or as gone."""
+# How frames may end while their interface is removed: as sent, down, without carrier or gone. The other end of a veth
+# pair may be closed first, or its processor's queue be full: then the driver takes a frame and throws it away.
+ENDS = {0, 3, 4, 5}
+DROPPED = 12
+
+
+@pytest.mark.parametrize("kind, ends", [("dummy", ENDS), ("veth peer name back", ENDS | {DROPPED})], ids=["dummy", "veth"])
+def test_interfaces_going(guest, kind, ends):
+    """Removed with frames under way and waiting: each completes."""
     each = f"{kind}$number" if "peer" in kind else kind
     result = guest.run(
         f"""
@@ -81,7 +87,7 @@ def test_interfaces_going(guest, kind):
     said = parsed(result)
     assert len(said.completions) + 40 * result.out.count('"error"') == 40 * (REMOVALS) and said.missing == 0, result
     statuses = {done["status"] for done in said.completions}
-    assert statuses <= {0, 3, 4, 5} and statuses >= {0, 5}, statuses
+    assert statuses <= ends and statuses >= {0, 5}, statuses
 
 
 def test_namespaces_going(guest, endless):
