@@ -12,5 +12,5 @@ MACHINE := -mno-outline-atomics
 MACHINE_LINK_FLAGS := -Wl,-mllvm,-disable-machine-licm,-mllvm,-split-spill-mode=size \
 	-Wl,-mllvm,-enable-pre=false,-mllvm,-enable-misched=false
 # The agent may not become larger than this, in bytes; the goal is 160000.
-AGENT_BYTES_MAXIMUM := 255800
+AGENT_BYTES_MAXIMUM := 257900
 OPENWRT_ARCHITECTURE ?= aarch64_cortex-a53

@@ -11,5 +11,5 @@ MACHINE := -mthumb -march=armv7-a+fp
 # Nothing is computed earlier, or in more places, than the source says: it would have to be kept somewhere meanwhile.
 MACHINE_LINK_FLAGS := -Wl,-mllvm,-disable-machine-licm,-mllvm,-split-spill-mode=size
 # The agent may not become larger than this, in bytes; the goal is 160000.
-AGENT_BYTES_MAXIMUM := 202800
+AGENT_BYTES_MAXIMUM := 204200
 OPENWRT_ARCHITECTURE ?= arm_cortex-a7_neon-vfpv4

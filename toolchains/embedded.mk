@@ -66,7 +66,7 @@ endif
 C_HEADERS := $(shell find Sources/CKTRxer -name '*.h' -o -name '*.modulemap') kmod/uapi/ktrxer_uapi.h
 C_OBJECTS := $(patsubst Sources/CKTRxer/%.c,$(OBJ)/%.o,$(C_SOURCES))
 
-# The C library that `make setup` builds for size; without it, the one of the compiler.
+# The C library that `make setup-build` builds for size; without it, the one of the compiler.
 CACHE := $(or $(KTRXER_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ktrxer)
 LIBC_OPTIONS = $(CACHE) $(COMPILER) $(MACHINE) $(STATIC_FLAGS)
 LIBC_FOLDER := $(shell toolchains/musl.sh path $(LIBC_OPTIONS))
@@ -94,7 +94,7 @@ $(STRIP) $(addprefix -R ,.comment $(UNWIND_TABLES) $(DEAD_SECTIONS)) -o $@ $@.un
 endef
 
 $(OUT)/ktrxer-agent: $(OBJ)/agent.o $(OBJ)/KTRxerLite.o $(C_OBJECTS) $(LIBC)
-	$(if $(LIBC),,@echo "note: linking a C library that is compiled for speed; after make setup, the agent is 16 KB smaller")
+	$(if $(LIBC),,@echo "note: linking a C library that is compiled for speed; after make setup-build, the agent is 16 KB smaller")
 	$(LINK)
 
 $(OBJ)/KTRxerLite.o: $(LITE_SOURCES) $(C_HEADERS) $(OBJ)/calls.sed $(RETARGET_FILES) | $(OBJ) $(SWIFT_MODULES)

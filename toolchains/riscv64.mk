@@ -8,5 +8,5 @@ CLANG_FLAGS := -march=rv64gc -mabi=lp64d
 EMULATOR := qemu-riscv64-static
 COMPILER := riscv64-linux-gnu
 # The agent may not become larger than this, in bytes; the goal is 160000.
-AGENT_BYTES_MAXIMUM := 255000
+AGENT_BYTES_MAXIMUM := 257000
 OPENWRT_ARCHITECTURE ?= riscv64_riscv64

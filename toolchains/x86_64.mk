@@ -18,6 +18,6 @@ KERNEL_HEADERS := /usr/include/linux /usr/include/asm-generic /usr/include/x86_6
 MACHINE_LINK_FLAGS := -Wl,-mllvm,-enable-ipra,-mllvm,-disable-machine-licm,-mllvm,-disable-postra-machine-licm \
 	-Wl,-mllvm,-min-jump-table-entries=12,-mllvm,-split-spill-mode=size,-mllvm,-enable-pre=false \
 	-Wl,-mllvm,-machine-sink-split=false,-mllvm,-enable-misched=false
-# The agent may not become larger than this, in bytes; the goal is 200000 (docs/figures.md). Tests/network/test_size.py.
-AGENT_BYTES_MAXIMUM := 249500
+# The agent may not become larger than this, in bytes; the goal is 160000 (docs/figures.md). Tests/network/test_size.py.
+AGENT_BYTES_MAXIMUM := 251000
 OPENWRT_ARCHITECTURE ?= x86_64

@@ -4,6 +4,7 @@
  * part of the host build, where Swift's own start-up does this.
  */
 #include "sys_process.h"
+#include "sys_stream.h"
 
 #include <stddef.h>
 
@@ -26,5 +27,6 @@ int main(int argc, char **argv)
 {
 	argument_count = argc;
 	arguments = argv;
+	ktrxer_stream_open_standard();
 	return ktrxer_swift_main(argc, argv);
 }

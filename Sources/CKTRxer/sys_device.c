@@ -158,6 +158,8 @@ static int map_device(int descriptor, size_t bytes, uint8_t **map)
 	mapped = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
 	if (mapped == MAP_FAILED)
 		return -errno;
+	/* A child that looks a name up would keep the file, its rules and its memory for as long as that takes. */
+	madvise(mapped, bytes, MADV_DONTFORK);
 	*map = mapped;
 	return 0;
 }

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -47,6 +46,9 @@ static int32_t prepare_step(const char *folder, struct stat *parent)
 
 		if ((parent->st_mode & S_ISVTX) && (parent->st_mode & S_IWOTH) && owner != geteuid() &&
 		    owner != parent->st_uid)
+			return KTRXER_DISTRUST_LINK;
+		/* Another user's folder: he may change at any time where it leads. */
+		if (!trusted_owner(parent->st_uid))
 			return KTRXER_DISTRUST_LINK;
 		if (stat(folder, &entry) < 0)
 			return -errno;
@@ -186,33 +188,6 @@ int64_t ktrxer_file_write(int32_t descriptor, const void *bytes, uint32_t count)
 		done = write(descriptor, bytes, count);
 	while (done < 0 && errno == EINTR);
 	return done < 0 ? -errno : done;
-}
-
-int64_t ktrxer_file_write_stream(int32_t descriptor, const void *bytes, uint32_t count, int64_t timeout)
-{
-	uint32_t have = 0;
-	int error = 0;
-
-	while (have < count) {
-		ssize_t done = write(descriptor, (const char *)bytes + have, count - have);
-
-		if (done >= 0) {
-			have += (uint32_t)done;
-			continue;
-		}
-		error = errno;
-		if (error == EINTR)
-			continue;
-		if (error == EAGAIN) {
-			struct pollfd ready = { .fd = descriptor, .events = POLLOUT };
-			int changed = poll(&ready, 1, (int)(timeout / 1000000));
-
-			if (changed > 0 || (changed < 0 && errno == EINTR))
-				continue;
-		}
-		break;
-	}
-	return have || !count ? (int64_t)have : -error;
 }
 
 int32_t ktrxer_file_truncate(int32_t descriptor, int64_t size)

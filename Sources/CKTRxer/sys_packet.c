@@ -134,6 +134,8 @@ static int map_rings(struct ktrxer_packet *packet, const struct ktrxer_packet_se
 		return -errno;
 	}
 	packet->map_length = receive_bytes + send_bytes;
+	/* As sys_device.c. */
+	madvise(packet->map, packet->map_length, MADV_DONTFORK);
 	return 0;
 }
 

@@ -9,24 +9,6 @@
 
 #include "bionic.h"
 
-int32_t ktrxer_write_all(int32_t descriptor, const void *bytes, uint32_t count)
-{
-	const char *cursor = bytes;
-
-	while (count) {
-		ssize_t done = write(descriptor, cursor, count);
-
-		if (done < 0) {
-			if (errno == EINTR)
-				continue;
-			return -errno;
-		}
-		cursor += done;
-		count -= (uint32_t)done;
-	}
-	return 0;
-}
-
 void ktrxer_exit(int32_t status)
 {
 	_exit(status);

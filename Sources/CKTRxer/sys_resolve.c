@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "sys_resolve.h"
-#include "sys_process.h"
+#include "sys_stream.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -67,7 +67,9 @@ int32_t ktrxer_resolve_servers(const void *servers, uint32_t length)
 {
 	static const char unused[] = "resolver is not used: names are looked up by Android itself\n";
 
-	return set_servers(servers, length) ? 0 : ktrxer_write_all(STDERR_FILENO, unused, sizeof(unused) - 1);
+	if (!set_servers(servers, length))
+		ktrxer_stream_write(STDERR_FILENO, unused, sizeof(unused) - 1, 1000000000);
+	return 0;
 }
 #endif
 

@@ -26,11 +26,21 @@ int32_t ktrxer_signal_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
-int32_t ktrxer_signal_next(int32_t descriptor)
+static int32_t stopped;
+
+int32_t ktrxer_signal_stopped(void)
+{
+	return stopped;
+}
+
+int32_t ktrxer_signal_next(int32_t descriptor, int32_t reloads)
 {
 	struct signalfd_siginfo received;
 
 	if (read(descriptor, &received, sizeof(received)) != sizeof(received))
 		return KTRXER_SIGNAL_NONE;
-	return received.ssi_signo == SIGHUP ? KTRXER_SIGNAL_RELOAD : KTRXER_SIGNAL_STOP;
+	if (received.ssi_signo == SIGHUP && reloads)
+		return KTRXER_SIGNAL_RELOAD;
+	stopped = 1;
+	return KTRXER_SIGNAL_STOP;
 }

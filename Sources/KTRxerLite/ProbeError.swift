@@ -80,6 +80,7 @@ public enum ProbeError: Error, Equatable, Sendable {
         case tcpTraceOverSockets, interfaceGoneForGood, linkType, loopback, pcapOverSockets
         case protocolOverTransport, familyOverTransport
         case moduleMissing, moduleVersion
+        case foreignFile
     }
 }
 
@@ -198,6 +199,7 @@ extension ProbeError.UnsupportedReason {
             "the kernel module is not loaded; load it (modprobe ktrxer), or use another transport"
         case .moduleVersion:
             "the kernel module is of another version; install the one that belongs to this program"
+        case .foreignFile: "only a regular file of one's own is written to, no link or device; give another path"
         case .familyOverTransport: "this transport does not carry this address family"
         }
     }

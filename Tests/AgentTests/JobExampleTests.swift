@@ -36,4 +36,12 @@ func repositoryFile(_ path: String) throws -> String {
         #expect(file.jobs.filter(\.enabled).map { string($0.name) } == ["gateway"])
         #expect(file.jobs.count == 4)
     }
+
+    /// The service that `make install` brings may write in two folders only.
+    @Test func installed() throws {
+        let file = try #require(parsed(try repositoryFile("packaging/gateway/gateway.conf")))
+        #expect(file.jobs.filter(\.enabled).map { string($0.name) } == ["provider"])
+        #expect(string(file.settings.output).hasPrefix("/var/log/ktrxer/"))
+        #expect(string(file.settings.state).hasPrefix("/var/lib/ktrxer/"))
+    }
 }

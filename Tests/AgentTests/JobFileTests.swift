@@ -194,6 +194,10 @@ func errors(inJob lines: String) -> [String] {
 
     @Test(arguments: [
         (" option protocol sctp", "f:4: 'protocol' is 'sctp', expected icmp, udp or tcp"),
+        (
+            " option protocol tcp\n option size 9",
+            "f:5: the probes of tcp are SYNs, which carry no data; remove the size"
+        ),
         (" option port 53", "f:4: icmp has no ports; set protocol to udp or tcp, or remove the port"),
         (
             " option port 0\n option protocol udp",
@@ -319,6 +323,10 @@ func errors(inJob lines: String) -> [String] {
             ])
         let train = "config job a\n option kind train\n list target h\n option interval 9s\n"
         #expect(
+            errors(of: "config agent\n option output '/tmp/ktrxer/state'\n" + train) == [
+                "f:1: output and state are one file; give each its own"
+            ])
+        #expect(
             errors(of: "config agent\n option max_pps 19\n" + train) == [
                 "f:3: that is 20 packets within a second, expected at most 19 (max_pps of config agent)"
             ])
@@ -344,8 +352,8 @@ func errors(inJob lines: String) -> [String] {
         let plain = try #require(parsed(job))
         #expect(plain.jobs[0].options.size == 0)
         #expect(plain.jobs[0].options.port == 80)
-        let full = try #require(parsed(job + "option size 9\noption port 443\n"))
-        #expect(full.jobs[0].options.size == 9)
+        let full = try #require(parsed(job + "option size 0\noption port 443\n"))
+        #expect(full.jobs[0].options.size == 0)
         #expect(full.jobs[0].options.port == 443)
     }
 

@@ -237,6 +237,15 @@ func openingError(_ path: ByteText) -> ResultLogError? {
             openingError(folder.path("trap/other.jsonl"))
                 == .distrusted(reason: Int32(KTRXER_DISTRUST_LINK.rawValue)))
         #expect(!FileManager.default.fileExists(atPath: target.appending(path: "other.jsonl").path))
+        // The same in a folder of his own, where he may change it at any time.
+        let own = folder.url.appending(path: "own")
+        mkdir(own.path, 0o755)
+        symlink(target.path, own.appending(path: "trap").path)
+        #expect(openingError(folder.path("own/trap/results.jsonl")) == nil)
+        chown(own.path, 65534, 65534)
+        #expect(
+            openingError(folder.path("own/trap/other.jsonl"))
+                == .distrusted(reason: Int32(KTRXER_DISTRUST_LINK.rawValue)))
         chown(target.path, 65534, 65534)
         #expect(
             openingError(folder.path("target/results.jsonl"))

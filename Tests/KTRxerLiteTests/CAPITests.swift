@@ -353,6 +353,7 @@ final class Handles {
         #expect(ktrxer_hop_write(&hop, &frame, 100, 17, 64, 66) == 34)
         #expect(ktrxer_hop_write(&hop, &frame, 33, 17, 64, 0) == -90)
         #expect(ktrxer_hop_write(&hop, &frame, 100, 17, 64, UInt32.max) == -90)
+        #expect(ktrxer_hop_write(&hop, &frame, UInt32.max, 17, 64, 66) == 34)
         #expect(ktrxer_hop_seal(&hop, &frame, 33) == -22)
         #expect(ktrxer_hop_seal(&hop, &frame, 36) == -22)
         frame[14 + 9] = 99

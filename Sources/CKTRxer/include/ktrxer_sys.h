@@ -29,5 +29,6 @@
 #include "sys_route.h"
 #include "sys_signal.h"
 #include "sys_socket.h"
+#include "sys_stream.h"
 
 #endif

@@ -43,11 +43,6 @@ int64_t ktrxer_file_read_at(int32_t descriptor, void *bytes, uint32_t count, int
 int32_t ktrxer_file_no_space(void);
 /* One write: the true number of bytes, which may be less than `count`, or -errno. */
 int64_t ktrxer_file_write(int32_t descriptor, const void *bytes, uint32_t count);
-/*
- * Writes to a pipe or terminal, waiting at most `timeout` ns at a time while it is full. The number
- * of bytes, less than `count` if it failed on the way, or -errno if it failed before the first.
- */
-int64_t ktrxer_file_write_stream(int32_t descriptor, const void *bytes, uint32_t count, int64_t timeout);
 /* 0 or -errno, each. */
 int32_t ktrxer_file_truncate(int32_t descriptor, int64_t size);
 int32_t ktrxer_file_sync(int32_t descriptor);

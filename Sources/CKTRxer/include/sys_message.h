@@ -26,7 +26,7 @@ struct ktrxer_message {
 	uint32_t ttl; /* of the received packet; 0 unknown */
 	uint32_t icmp_type;
 	uint32_t icmp_code;
-	uint32_t info; /* next-hop MTU */
+	uint32_t info; /* second word of the ICMP header, as the kernel hands it over: of errors about size the next hop's MTU */
 	uint32_t error; /* positive errno of an error message */
 	uint32_t key; /* transmit stamp: n-th send on this socket, from 0 */
 	uint32_t extension_offset; /* ICMP extensions (RFC 4884) within the bytes; 0: none */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* This process: its arguments, output, exit and random numbers. */
+/* This process: its arguments, exit and random numbers. */
 #ifndef KTRXER_SYS_PROCESS_H
 #define KTRXER_SYS_PROCESS_H
 
@@ -8,9 +8,6 @@
 /* The command line; device build only (start.c). NULL past the end. */
 int32_t ktrxer_argument_count(void);
 const char *ktrxer_argument(int32_t index);
-
-/* Writes all of it to a descriptor, going on after short writes and signals. 0 or -errno. */
-int32_t ktrxer_write_all(int32_t descriptor, const void *bytes, uint32_t count);
 
 /* Ends the process, without running anything else. */
 void ktrxer_exit(int32_t status) __attribute__((noreturn));

@@ -7,7 +7,7 @@
 
 enum ktrxer_signal {
 	KTRXER_SIGNAL_NONE = 0,
-	KTRXER_SIGNAL_STOP, /* SIGTERM, SIGINT */
+	KTRXER_SIGNAL_STOP, /* SIGTERM, SIGINT; SIGHUP of who does not reload */
 	KTRXER_SIGNAL_RELOAD, /* SIGHUP */
 };
 
@@ -16,7 +16,9 @@ enum ktrxer_signal {
  * (their system calls fail instead), and asks for timers without slack. A descriptor or -errno.
  */
 int32_t ktrxer_signal_open(void);
-/* The next signal (enum ktrxer_signal), without waiting. */
-int32_t ktrxer_signal_next(int32_t descriptor);
+/* The next signal (enum ktrxer_signal), without waiting. `reloads`: SIGHUP is no reason to stop. */
+int32_t ktrxer_signal_next(int32_t descriptor, int32_t reloads);
+/* 1: KTRXER_SIGNAL_STOP, has been taken. */
+int32_t ktrxer_signal_stopped(void);
 
 #endif

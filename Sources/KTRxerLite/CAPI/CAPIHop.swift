@@ -107,8 +107,9 @@ public func ktrxer_hop_write(
 ) -> Int32 {
     guard let source = hop.pointee.from, let destination = hop.pointee.to else { return KTRXER_REFUSE_INVALID.result }
     let headers = hop.pointee.headers
-    guard length <= 0xFFFF, headers + Int(length) <= Int(capacity) else { return KTRXER_REFUSE_TOO_LONG.result }
-    let raw = UnsafeMutableRawBufferPointer(start: frame, count: Int(capacity))
+    let room = Int(clamping: capacity)
+    guard length <= 0xFFFF, headers + Int(length) <= room else { return KTRXER_REFUSE_TOO_LONG.result }
+    let raw = UnsafeMutableRawBufferPointer(start: frame, count: room)
     withUnsafeBytes(of: hop.pointee.link_header) { bytes in
         for index in 0..<hop.pointee.start { raw[index] = bytes[index] }
     }
@@ -137,12 +138,13 @@ public func ktrxer_hop_seal(
 ) -> Int32 {
     guard let source = hop.pointee.from, let destination = hop.pointee.to else { return KTRXER_REFUSE_INVALID.result }
     let headers = hop.pointee.headers
-    guard headers <= Int(length) else { return KTRXER_REFUSE_INVALID.result }
+    let length = Int(clamping: length)
+    guard headers <= length else { return KTRXER_REFUSE_INVALID.result }
     let `protocol` = frame[hop.pointee.start + (source.family == .ipv4 ? 9 : 6)]
-    var bytes = UnsafeMutableRawBufferPointer(start: frame, count: Int(length)).mutableBytes
+    var bytes = UnsafeMutableRawBufferPointer(start: frame, count: length).mutableBytes
     do throws(FrameError) {
         try bytes.sealChecksum(
-            of: `protocol`, at: headers, length: Int(length) - headers, source: source, destination: destination)
+            of: `protocol`, at: headers, length: length - headers, source: source, destination: destination)
         return 0
     } catch {
         return KTRXER_REFUSE_INVALID.result

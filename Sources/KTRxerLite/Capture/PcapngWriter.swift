@@ -37,7 +37,7 @@ public final class PcapngWriter: FrameObserver {
 
     /// Makes the file, or empties the one that is there; a regular file of ours, not a link.
     ///
-    /// - Throws: `system` or `noPermission` with `openFile` or `writeFile`.
+    /// - Throws: `system` or `noPermission` with `openFile` or `writeFile`; `unsupported(.foreignFile)`.
     public init(path: ByteText) throws(ProbeError) {
         var terminated = path
         terminated.append(0)
@@ -46,6 +46,7 @@ public final class PcapngWriter: FrameObserver {
             guard let base = raw.baseAddress else { return -1 }
             return ktrxer_file_open_append(base.assumingMemoryBound(to: CChar.self), 0o644, &distrust)
         }
+        if distrust != 0 { throw .unsupported(.foreignFile) }
         if descriptor < 0 { throw ProbeError.fromSystem(Int64(descriptor), during: .openFile) }
         let emptied = ktrxer_file_truncate(descriptor, 0)
         if emptied < 0 {

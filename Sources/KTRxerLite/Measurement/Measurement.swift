@@ -28,8 +28,10 @@ public struct MeasurementOptions: Sendable {
     public var proto: ProbeProtocol = .icmp
     /// Destination port of UDP and TCP probes.
     public var port: UInt16 = 33434
-    /// Bytes after the ICMP echo, UDP or TCP header.
+    /// Bytes after the ICMP echo or UDP header; of a SYN none leave, whatever it says.
     public var size: Int = 56
+    /// Bytes that a probe carries there. A SYN carries none: firewalls take offence, and servers would keep them.
+    var payloadLength: Int { proto == .tcpSyn ? 0 : size }
     public var trafficClass: UInt8 = 0
     public var dontFragment = false
     /// Source address; nil: the routing table's.
@@ -40,7 +42,7 @@ public struct MeasurementOptions: Sendable {
         set { interfaceName = InterfaceName(newValue) }
     }
     var interfaceName = InterfaceName()
-    /// How long an answer is waited for after the last probe has left; later ones are "late".
+    /// The longest round-trip time that counts, of each probe; later answers are "late".
     public var timeout: Int64 = 2_000_000_000
 
     /// ping, train: TTL of every probe.

@@ -110,7 +110,7 @@ public final class MeasurementResult: @unchecked Sendable {
         return ProbePacket.length(
             flow: Flow(
                 proto: options.proto, destination: address, destinationPort: options.port, sourcePort: 0,
-                payloadLength: options.size, trafficClass: 0, dontFragment: false, constantFlow: false,
+                payloadLength: options.payloadLength, trafficClass: 0, dontFragment: false, constantFlow: false,
                 token: 0))
     }
 

@@ -159,9 +159,10 @@ public final class Session {
         switch stage {
         case .finished: return
         case .running(let transport, let measurement):
-            measurement.cancel(now: ktrxer_clock_monotonic())
+            // First what has become of probes that were handed over: what has left counts.
             transport.cancel()
             drain(transport, measurement)
+            measurement.cancel(now: ktrxer_clock_monotonic())
             failure = .cancelled
             end(transport)
         default: fail(.cancelled)
@@ -203,7 +204,8 @@ public final class Session {
         }
         do throws(ProbeError) {
             let route = try Route.lookup(
-                destination: address, source: options.source, interface: interface.text)
+                destination: address, source: options.source, interface: interface.text,
+                trafficClass: options.trafficClass)
             if route.isLocal { throw .unsupported(.loopback) }
             if !route.linkType.hasFrameFormat { throw .unsupported(.linkType) }
             let flow = makeFlow(address)
@@ -300,8 +302,7 @@ public final class Session {
             UInt32(random[0]) << 24 | UInt32(random[1]) << 16 | UInt32(random[2]) << 8 | UInt32(random[3])
         return Flow(
             proto: options.proto, destination: address, destinationPort: options.port, sourcePort: 0,
-            // A SYN carries no data: firewalls take offence, and servers would keep it.
-            payloadLength: options.proto == .tcpSyn ? 0 : options.size, trafficClass: options.trafficClass,
+            payloadLength: options.payloadLength, trafficClass: options.trafficClass,
             dontFragment: options.dontFragment, constantFlow: options.kind == .trace, token: token)
     }
 
@@ -359,7 +360,8 @@ public final class Session {
         if !interface.isEmpty || address.isLinkScope {
             // Some systems let nobody read routes; only a scope or a wish needs them.
             let route = try Route.lookup(
-                destination: address, source: options.source, interface: interface.text)
+                destination: address, source: options.source, interface: interface.text,
+                trafficClass: options.trafficClass)
             self.route = route
             index = Int(route.interfaceIndex)
         }

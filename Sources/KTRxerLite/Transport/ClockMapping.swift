@@ -16,8 +16,13 @@ struct ClockMapping {
     private static let tolerance: Int64 = 200_000
 
     init() {
-        offset = ktrxer_clock_offset()
-        offsetBeforeStep = offset
+        let now = ktrxer_clock_offset()
+        self.init(offset: now, offsetBeforeStep: now)
+    }
+
+    init(offset: Int64, offsetBeforeStep: Int64) {
+        self.offset = offset
+        self.offsetBeforeStep = offsetBeforeStep
     }
 
     /// Reads both clocks again; called before a batch of stamps is converted.
@@ -30,12 +35,14 @@ struct ClockMapping {
     /// The CLOCK_MONOTONIC ns of a kernel stamp that was taken between two instants, or nil when
     /// neither the present nor the previous setting of the clock explains it.
     func monotonic(realtime: Int64, notBefore: Int64, notAfter: Int64) -> Int64? {
+        // Where both explain it, the later one does: stamps are read soon after they were taken.
+        var latest: Int64?
         for candidate in [offset, offsetBeforeStep] {
             let instant = realtime &- candidate
             if instant >= notBefore &- Self.tolerance && instant <= notAfter &+ Self.tolerance {
-                return min(max(instant, notBefore), notAfter)
+                latest = max(latest ?? instant, instant)
             }
         }
-        return nil
+        return latest.map { min(max($0, notBefore), notAfter) }
     }
 }

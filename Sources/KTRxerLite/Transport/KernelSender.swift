@@ -118,7 +118,7 @@ struct KernelSender {
     private mutating func take(
         _ completion: ktrxer_completion, events: inout EventQueue, observer: (any FrameObserver)?, clock: ClockMapping
     ) {
-        let slot = Int(completion.cookie & 0xFFFF_FFFF)
+        let slot = Int(clamping: completion.cookie & 0xFFFF_FFFF)
         guard slot < inFlight.count, completion.cookie == cookie(slot), let entry = inFlight[slot] else { return }
         let attempts = UInt8(clamping: completion.attempts)
         guard completion.status == KTRXER_SENT.rawValue else {

@@ -123,7 +123,7 @@ public final class KernelTransport: Transport {
         case .unrelated: return
         }
         observer?.observe(
-            bytes: frame, wireLength: Int(record.original_length) + offset,
+            bytes: frame, wireLength: Int(min(record.original_length, 0xFF_FFFF)) + offset,
             realtime: Int64(clamping: record.realtime_ns), sent: false, start: hasLink ? .ethernet : .ip,
             interface: route.interfaceName)
     }

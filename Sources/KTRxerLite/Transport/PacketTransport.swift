@@ -120,7 +120,8 @@ public final class PacketTransport: Transport {
         case .unrelated: return
         }
         observer?.observe(
-            bytes: bytes, wireLength: Int(captured.wire_length), realtime: captured.realtime, sent: false,
+            bytes: bytes, wireLength: Int(captured.wire_length),
+            realtime: source == .kernel ? captured.realtime : stamp &+ clock.offset, sent: false,
             start: route.linkHeaderLength > 0 ? .ethernet : .ip, interface: route.interfaceName)
     }
 }

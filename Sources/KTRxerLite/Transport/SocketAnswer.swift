@@ -70,7 +70,10 @@ enum SocketAnswer {
         answer.icmpType = UInt8(truncatingIfNeeded: message.icmp_type)
         answer.icmpCode = UInt8(truncatingIfNeeded: message.icmp_code)
         answer.ttl = UInt8(truncatingIfNeeded: message.ttl)
-        answer.mtu = message.info
+        // Of other errors the kernel hands over what that word of the header has instead, such as the length of the quote.
+        if kind == .packetTooBig || (kind == .unreachable && flow.destination.family == .ipv4 && answer.icmpCode == 4) {
+            answer.mtu = message.info
+        }
         return answer
     }
 

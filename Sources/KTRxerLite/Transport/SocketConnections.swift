@@ -132,7 +132,12 @@ public final class SocketConnections: Transport {
                     index += 1
                     continue
                 }
-                if outcome.retransmits == 0 && (outcome.error == 0 || outcome.refused == 1) { report(attempt, outcome) }
+                if outcome.retransmits == 0 && (outcome.error == 0 || outcome.refused == 1) {
+                    report(attempt, outcome)
+                } else {
+                    // It may be a router's answer that came just now.
+                    _ = routerError(attempt)
+                }
             }
             ktrxer_tcp_abort(attempt.descriptor)
             attempts.remove(at: index)

@@ -56,7 +56,7 @@ public struct Flow: Sendable {
     public var destinationPort: UInt16
     /// ICMP identifier, or UDP/TCP source port; 0 lets the transport take a free one when it opens.
     public var sourcePort: UInt16
-    /// Bytes after the ICMP echo, UDP or TCP header. The cookie takes the first 8 of them where there is room.
+    /// Bytes after the ICMP echo or UDP header; 0 of a SYN. The cookie takes the first 8 of them where there is room.
     public var payloadLength: Int
     /// IPv4 TOS or IPv6 traffic class.
     public var trafficClass: UInt8

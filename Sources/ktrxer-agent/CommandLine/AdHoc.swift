@@ -6,6 +6,8 @@ import KTRxerLite
 
 final class AdHoc: SessionObserver {
     private let command: AdHocOptions
+    /// Nobody reads the standard output any more.
+    private var isUnread = false
 
     init(_ command: AdHocOptions) { self.command = command }
 
@@ -29,19 +31,16 @@ final class AdHoc: SessionObserver {
         }
         var status = ExitStatus.ok
         while !queue.isEmpty {
-            if queue.turn(control: signals, until: Int64.max),
-                UInt32(ktrxer_signal_next(signals)) == KTRXER_SIGNAL_STOP.rawValue
-            {
-                queue.cancel()
-            }
+            // SIGHUP as well: its terminal is gone.
+            if queue.turn(control: signals, until: Int64.max), ktrxer_signal_next(signals, 0) != 0 { queue.cancel() }
             for ended in queue.takeEnded() {
                 status = status.after(ended.result)
-                if !show(ended.result) {
-                    queue.cancel()
-                    status = .ioError
-                }
+                if !show(ended.result) { isUnread = true }
             }
+            // Probing for nobody would be traffic for nothing.
+            if isUnread { queue.cancel() }
         }
+        if isUnread { status = .ioError }
         if let capture, !capture.close() { status = .ioError }
         return status
     }
@@ -61,13 +60,13 @@ final class AdHoc: SessionObserver {
         Report.started(
             session.options.kind, target: session.target, address: address, transport: transport,
             options: session.options, into: &text)
-        Console.output(text)
+        if !Console.output(text) { isUnread = true }
     }
 
     func answered(session: Session, record: ProbeRecord, answer: Answer) {
         guard session.options.kind == .ping, let address = session.address else { return }
         var text = ByteText()
         Report.answer(answer, of: record, address: address, options: session.options, into: &text)
-        Console.output(text)
+        if !Console.output(text) { isUnread = true }
     }
 }

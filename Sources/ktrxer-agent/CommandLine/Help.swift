@@ -24,7 +24,7 @@ enum Help {
           ktrxer-agent run              stay, and run the jobs of a job file by their schedules
           ktrxer-agent run --once       run all jobs of a job file now
           ktrxer-agent run --due        run what is due since the last time (for cron)
-          ktrxer-agent check FILE       say what is wrong with a job file
+          ktrxer-agent check [FILE]     say what is wrong with a job file
           ktrxer-agent doctor           say what this device can do, and what stands in the way
           ktrxer-agent help COMMAND     the options of a command
           ktrxer-agent version
@@ -46,9 +46,9 @@ enum Help {
         """
 
     private static let check: StaticString = """
-        ktrxer-agent check FILE
+        ktrxer-agent check [FILE]
 
-        Reads a job file and prints every error as FILE:LINE: what is wrong, what was expected.
+        Reads a job file (/etc/config/ktrxer) and prints every error as FILE:LINE: what is wrong, what was expected.
         Exit status: 0 no errors, 2 errors, 66 the file cannot be read.
 
         """

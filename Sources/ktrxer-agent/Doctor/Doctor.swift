@@ -141,9 +141,9 @@ struct Doctor {
             "icmp_ratelimit_ms", limit == [0x30] ? .good : .note, limit,
             advice: "this host sends ICMP errors to one peer no more often than that")
         let groups = Self.line("/proc/sys/net/ipv4/ping_group_range\0")
-        // "1 0" stands for nobody.
+        // "1 0", with a tabulator, stands for nobody.
         note(
-            "ping_group_range", groups.first == 0x31 && groups.last == 0x30 ? .note : .good, groups,
+            "ping_group_range", groups.count == 3 && groups[0] == 0x31 && groups[2] == 0x30 ? .note : .good, groups,
             advice: "nobody may use the socket transport's ICMP (sysctl net.ipv4.ping_group_range)")
         AgentSettings.setNameServers([])
         var server = ByteText()

@@ -26,6 +26,12 @@ final class DueState {
     /// Nothing has run.
     init() {}
 
+    /// Whether these bytes are, or were, such a file, whatever has become of the rest.
+    static func begins(_ bytes: ByteText) -> Bool {
+        var position = 0
+        return word(of: bytes, at: &position, end: 0x20)?.equals("ktrxer-state") == true
+    }
+
     /// Reads the file. nil when it is torn or not such a file: then begin anew with `DueState()`, and say so.
     init?(_ bytes: ByteText) {
         var position = 0
@@ -96,7 +102,7 @@ final class DueState {
         // Whole seconds, as in the file; two runs are at least one apart. A last run that lies far ahead is
         // of another time.
         if let last, CronMinute.floorDivide(slot, second) * second <= last,
-            last &- now < max(largestStep, interval)
+            last &- now < largestStep
         {
             return (nil, last)
         }

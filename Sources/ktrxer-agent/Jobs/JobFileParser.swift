@@ -134,6 +134,9 @@ final class JobFileParser {
                 report(section.line(of: option), badValue: value, of: option.name, option.form)
             }
         }
+        if file.settings.state == file.settings.output {
+            report(section.line, "output and state are one file; give each its own")
+        }
     }
 
     // MARK: A job

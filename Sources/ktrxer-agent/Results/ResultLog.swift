@@ -95,6 +95,14 @@ final class ResultLog {
         } catch { return error }
     }
 
+    /// Takes over the account of losses of the log that this one stands in for, unless that can still tell of them itself.
+    func succeed(_ log: ResultLog) {
+        guard log.pendingLoss > 0, log.finish() != nil else { return }
+        pendingLoss = log.pendingLoss
+        firstLoss = log.firstLoss
+        lastLoss = log.lastLoss
+    }
+
     private func reportLoss() throws(ResultLogError) {
         guard pendingLoss > 0 else { return }
         var json = JSONText()
@@ -137,7 +145,7 @@ final class ResultLog {
     private func writeStream(_ line: ByteText) throws(ResultLogError) {
         // A torn line cannot be taken back here, but it can be ended.
         let text = streamTorn ? [0x0A] + line : line
-        let done = bytes(text) { ktrxer_file_write_stream(streamDescriptor, $0, $1, 1_000_000_000) }
+        let done = bytes(text) { ktrxer_stream_write(streamDescriptor, $0, $1, 1_000_000_000) }
         if done == Int64(text.count) {
             streamTorn = false
             return

@@ -22,10 +22,16 @@ enum ExitStatus: Int32 {
 }
 
 enum Console {
-    /// Writes to the standard output; false when nobody reads it any more or it is full.
+    /// Writes to the standard output, whose reader may take his time (a pager); false when nobody reads it any more, it is
+    /// full, or a signal came meanwhile.
     @discardableResult
     static func output(_ text: ByteText) -> Bool {
-        text.withUnsafeBytes { ktrxer_write_all(1, $0.baseAddress, UInt32($0.count)) } == 0
+        bytes(text) { ktrxer_stream_write(1, $0, $1, -1) } == Int64(text.count)
+    }
+
+    /// Writes to the standard error, which holds nothing up for longer than a second.
+    static func complain(_ text: ByteText) {
+        _ = bytes(text) { ktrxer_stream_write(2, $0, $1, 1_000_000_000) }
     }
 
     /// Writes one line to the standard error, with the program's name before it and a newline after.
@@ -34,7 +40,7 @@ enum Console {
         line.append(text: "ktrxer-agent: ")
         line += text
         line.append(0x0A)
-        _ = line.withUnsafeBytes { ktrxer_write_all(2, $0.baseAddress, UInt32($0.count)) }
+        complain(line)
     }
 
     static func message(_ text: StaticString) {
@@ -47,7 +53,8 @@ enum Console {
     @discardableResult
     static func report(_ text: ByteText, of result: MeasurementResult) -> Bool {
         guard result.error != nil && result.records.isEmpty else { return output(text) }
-        return text.withUnsafeBytes { ktrxer_write_all(2, $0.baseAddress, UInt32($0.count)) } == 0
+        complain(text)
+        return true
     }
 
     /// `WHAT: DETAIL`, as one message.

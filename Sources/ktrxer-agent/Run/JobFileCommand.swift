@@ -60,12 +60,9 @@ enum JobFileCommand {
 
     private static func parse(_ bytes: ByteText, file: ByteText) -> Outcome {
         do throws(JobFileErrors) {
-            let jobFile = try JobFile.parse(bytes)
-            AgentSettings.setNameServers(jobFile.settings.resolver)
-            return .success(jobFile)
+            return .success(try JobFile.parse(bytes))
         } catch {
-            let report = error.report(file: file)
-            _ = report.withUnsafeBytes { ktrxer_write_all(2, $0.baseAddress, UInt32($0.count)) }
+            Console.complain(error.report(file: file))
             return .failure(.jobFile)
         }
     }

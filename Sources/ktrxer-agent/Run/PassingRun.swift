@@ -16,6 +16,7 @@ final class PassingRun {
         switch JobFileCommand.load(options.file) {
         case .failure(let status): return status
         case .success(let jobFile):
+            AgentSettings.setNameServers(jobFile.settings.resolver)
             let signals = ktrxer_signal_open()
             guard signals >= 0 else {
                 Console.message("cannot receive signals; is /proc/sys/fs/file-max exhausted?")
@@ -85,11 +86,8 @@ final class PassingRun {
 
     private func finish() -> ExitStatus {
         while !queue.isEmpty {
-            if queue.turn(control: signals, until: Int64.max),
-                UInt32(ktrxer_signal_next(signals)) == KTRXER_SIGNAL_STOP.rawValue
-            {
-                queue.cancel()
-            }
+            // SIGHUP as well: its terminal is gone.
+            if queue.turn(control: signals, until: Int64.max), ktrxer_signal_next(signals, 0) != 0 { queue.cancel() }
             for ended in queue.takeEnded() { take(ended.result) }
         }
         if !sink.finish() { return .ioError }

@@ -7,8 +7,10 @@ final class RecordSink {
     private let log: ResultLog
     private var failing = false
 
-    init(_ settings: AgentSettings) throws(ResultLogError) {
+    /// - Parameter after: the sink that this one takes the place of.
+    init(_ settings: AgentSettings, after: RecordSink? = nil) throws(ResultLogError) {
         log = try ResultLog(path: settings.output, maxSize: settings.maxSize, keep: settings.keep)
+        if let after { log.succeed(after.log) }
         if log.droppedBytes > 0 {
             var text = settings.output
             text.append(text: ": removed a torn last line of ")

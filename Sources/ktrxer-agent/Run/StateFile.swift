@@ -15,7 +15,7 @@ final class StateFile {
         self.state = state
     }
 
-    /// nil when its folder or lock cannot be made, or another run holds it for long; that has been said.
+    /// nil when its folder or lock cannot be made, another file is in its place, or another run holds it for long; that has been said.
     static func open(_ path: ByteText) -> StateFile? {
         let prepared = Int32(withCString(path) { Int64(ktrxer_file_prepare_folder($0)) })
         if prepared != 0 {
@@ -40,10 +40,15 @@ final class StateFile {
             Console.message(path, "another run has held it for 5 s; is one stopped (ps)?")
             return nil
         }
-        return StateFile(path: path, lock: lock, state: read(path))
+        guard let state = read(path) else {
+            ktrxer_file_close(lock)
+            return nil
+        }
+        return StateFile(path: path, lock: lock, state: state)
     }
 
-    private static func read(_ path: ByteText) -> DueState {
+    /// nil when something else is there, which must not be replaced; that has been said.
+    private static func read(_ path: ByteText) -> DueState? {
         // 10,000 jobs have about 400 KB.
         var bytes = [UInt8](repeating: 0, count: 4 << 20)
         let capacity = UInt32(bytes.count)
@@ -58,7 +63,12 @@ final class StateFile {
         }
         bytes.removeLast(bytes.count - min(bytes.count, Int(result)))
         if let state = DueState(bytes) { return state }
-        Console.message(path, "is torn or no state file; what has run before is not known, all jobs count as new")
+        // After a power failure it may be empty, or zeros.
+        guard bytes.isEmpty || bytes[0] == 0 || DueState.begins(bytes) else {
+            Console.message(path, "that is no state file, and stays as it is; choose another place in option state")
+            return nil
+        }
+        Console.message(path, "is torn; what has run before is not known, all jobs count as new")
         return DueState()
     }
 

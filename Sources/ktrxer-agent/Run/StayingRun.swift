@@ -20,6 +20,7 @@ final class StayingRun {
         switch JobFileCommand.load(options.file) {
         case .failure(let status): return status
         case .success(let jobFile):
+            AgentSettings.setNameServers(jobFile.settings.resolver)
             let signals = ktrxer_signal_open()
             guard signals >= 0 else {
                 Console.message("cannot receive signals; is /proc/sys/fs/file-max exhausted?")
@@ -52,7 +53,7 @@ final class StayingRun {
             for due in scheduler.due(reading) { enqueue(due) }
             let sleep = min(max(0, scheduler.nextWake(reading) &- reading.boottime), Self.longestSleep)
             if queue.turn(control: signals, until: ktrxer_clock_monotonic() + sleep) {
-                switch UInt32(ktrxer_signal_next(signals)) {
+                switch UInt32(ktrxer_signal_next(signals, 1)) {
                 case KTRXER_SIGNAL_STOP.rawValue:
                     queue.cancel()
                     record()
@@ -94,13 +95,14 @@ final class StayingRun {
         case .success(let new):
             if !sink.serves(new.settings) {
                 do throws(ResultLogError) {
-                    sink = try RecordSink(new.settings)
+                    sink = try RecordSink(new.settings, after: sink)
                 } catch {
                     RecordSink.report(error, path: new.settings.output)
                     Console.message(file, "not reloaded because of this; the jobs go on as before")
                     return
                 }
             }
+            AgentSettings.setNameServers(new.settings.resolver)
             let positions = scheduler.reload(new.jobs, now: .now())
             var told = [UInt64](repeating: 0, count: new.jobs.count)
             for old in 0..<positions.count where positions[old] >= 0 { told[positions[old]] = toldSkips[old] }
