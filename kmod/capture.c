@@ -23,6 +23,9 @@ enum krx_stamp_source krx_arrival(const struct sk_buff *skb, u64 *realtime, u64 
 	*realtime = ktime_to_ns(stamp);
 	/* One instant on both clocks: by what is between them now, not by reading the second a little later. */
 	*monotonic = ktime_to_ns(ktime_sub(stamp, ktime_mono_to_real(0)));
+	/* Stamped before the clock was set, by more than this system is old. */
+	if ((s64)*monotonic < 0)
+		*monotonic = ktime_get_ns();
 	return source;
 }
 

@@ -113,6 +113,9 @@ static bool overwrite(struct sk_buff *skb, const struct krx_packet *packet, unsi
 
 	if (place + bytes > skb->len)
 		return true;
+	/* Of packets that were merged as a list, the next one's bytes, which must stay in its own skb. */
+	if (skb_has_frag_list(skb) && place + bytes > skb_headlen(skb))
+		return true;
 	if (!writable(skb, place + bytes))
 		return false;
 	difference = csum_block_add(0, difference_of(skb->data + place, value, bytes), offset);

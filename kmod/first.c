@@ -196,16 +196,30 @@ static struct krx_hooks *hooks_new(struct net *net)
 	return hooks;
 }
 
+/* After both are unregistered, and no check moves them any more. */
+static void hooks_end(struct krx_hooks *hooks)
+{
+	/* Packets ask for checks; when there are none left in the hooks, nobody does. */
+	synchronize_net();
+	cancel_delayed_work_sync(&hooks->check);
+}
+
 static int hooks_start(struct krx_hooks *hooks)
 {
 	int result;
 
+	/* The first packet may ask for a check, which would take the second hook for one that was overtaken. */
+	mutex_lock(&hooks->moving);
 	result = nf_register_net_hook(hooks->net, &hooks->hooks4[0].ops);
-	if (result)
-		return result;
-	result = nf_register_net_hook(hooks->net, &hooks->hooks6[0].ops);
+	if (!result) {
+		result = nf_register_net_hook(hooks->net, &hooks->hooks6[0].ops);
+		if (result)
+			nf_unregister_net_hook(hooks->net, &hooks->hooks4[0].ops);
+	}
+	hooks->stopped = result;
+	mutex_unlock(&hooks->moving);
 	if (result) {
-		nf_unregister_net_hook(hooks->net, &hooks->hooks4[0].ops);
+		hooks_end(hooks);
 		return result;
 	}
 	spin_lock_bh(&all_lock);
@@ -225,9 +239,7 @@ static void hooks_stop(struct krx_hooks *hooks)
 	mutex_unlock(&hooks->moving);
 	nf_unregister_net_hook(hooks->net, &hooks->hooks4[hooks->active4].ops);
 	nf_unregister_net_hook(hooks->net, &hooks->hooks6[hooks->active6].ops);
-	/* Packets ask for checks; when there are none left in the hooks, nobody does. */
-	synchronize_net();
-	cancel_delayed_work_sync(&hooks->check);
+	hooks_end(hooks);
 }
 
 int krx_hooks_join(struct krx *krx)
@@ -242,7 +254,6 @@ int krx_hooks_join(struct krx *krx)
 			return -ENOMEM;
 		result = hooks_start(hooks);
 		if (result) {
-			synchronize_net();
 			hooks_free(hooks);
 			return result;
 		}

@@ -215,12 +215,18 @@ static noinline unsigned int closer6(struct krx_hook *hook, struct sk_buff *skb,
  */
 static noinline unsigned int not_first(struct krx_hook *hook, struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	if (!is_ours_to_see(hook, skb))
-		return NF_ACCEPT;
-	if (!READ_ONCE(hook->moving))
-		krx_hook_overtaken(hook->hooks);
-	krx_count_packet(hook->cpus);
-	return hook->family == NFPROTO_IPV4 ? closer4(hook, skb) : closer6(hook, skb, state);
+	unsigned int verdict = NF_ACCEPT;
+
+	/* Behind a hook that queues packets to a program this is that program's process, open to softirqs. */
+	local_bh_disable();
+	if (is_ours_to_see(hook, skb)) {
+		if (!READ_ONCE(hook->moving))
+			krx_hook_overtaken(hook->hooks);
+		krx_count_packet(hook->cpus);
+		verdict = hook->family == NFPROTO_IPV4 ? closer4(hook, skb) : closer6(hook, skb, state);
+	}
+	local_bh_enable();
+	return verdict;
 }
 
 unsigned int krx_hook4(void *hook, struct sk_buff *skb, const struct nf_hook_state *state)

@@ -99,11 +99,12 @@ static int ktx_release(struct inode *inode, struct file *file)
 {
 	struct ktx *ktx = file->private_data;
 
+	/* While it has its interface, whoever removes that finds the file, and waits for those who look at either. */
+	ktx_xmit_close(ktx);
 	mutex_lock(&ktrxer_config);
 	list_del_init(&ktx->in_net);
 	ktx->kn = NULL;
 	mutex_unlock(&ktrxer_config);
-	ktx_xmit_close(ktx);
 	ktrxer_wake_destroy(&ktx->wake);
 	/* Rules may still hold on to ktx: they find it closed. */
 	detach_device(ktx);
@@ -313,6 +314,8 @@ static __poll_t ktx_poll(struct file *file, poll_table *table)
 	u32 filled;
 
 	poll_wait(file, &ktx->wake.queue, table);
+	/* Pairs with the publisher's look for sleepers; poll_wait() has it since 6.14 only. */
+	smp_mb();
 	if (!ktx_is_bound(ktx))
 		return EPOLLERR;
 	filled = READ_ONCE(ktx->published) - READ_ONCE(ktx->header->completion_consumer);

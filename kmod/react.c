@@ -209,7 +209,8 @@ static u64 launch_of(const struct krx_reaction *reaction, const struct sk_buff *
 	if (!after)
 		return 0;
 	krx_arrival(skb, &realtime, &monotonic);
-	return monotonic + after;
+	/* The clock may have been set back since. */
+	return min(monotonic, ktime_get_ns()) + after;
 }
 
 void krx_react(struct krx_entry *entry, struct sk_buff *skb, const struct krx_packet *packet)
@@ -232,8 +233,9 @@ void krx_react(struct krx_entry *entry, struct sk_buff *skb, const struct krx_pa
 	for (i = 0; i < reaction->repeat; i++) {
 		frame = make_frame(reactor, &match);
 		if (!frame) {
-			atomic64_inc(&entry->counters->reactions_lost);
-			continue;
+			/* The next one would come to nothing as well. */
+			atomic64_add(reaction->repeat - i, &entry->counters->reactions_lost);
+			break;
 		}
 		atomic64_inc(&entry->counters->reactions);
 		ktx_react(reactor->ktx, frame, launch_of(reaction, skb, i), reaction->cookie);

@@ -86,5 +86,8 @@ void ktx_spin_interrupt_charge(u64 spun)
 
 void ktx_spin_charge(u64 spun)
 {
-	this_cpu_sub(spinning.saved, spun);
+	struct spinning *here = this_cpu_ptr(&spinning);
+
+	/* A long wait of one file's is no reason for all of them to go without for longer than it was saved for. */
+	here->saved = max_t(s64, here->saved - (s64)spun, -(s64)MOST_SAVED_NS);
 }

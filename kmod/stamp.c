@@ -14,17 +14,23 @@
 #include "xmit.h"
 
 #include <linux/errqueue.h>
+#include <linux/if_vlan.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/net_tstamp.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
+#include <net/inet_sock.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
 
+/*
+ * Where a frame comes into the IP stack after all, by way of a tunnel below the file's interface, that takes the socket
+ * for one of its own: then it finds one without options.
+ */
 struct ktx_stamp_socket {
-	struct sock sk; /* first */
+	struct inet_sock inet; /* first */
 	spinlock_t lock; /* drivers report in any context */
 	struct ktx *ktx; /* NULL once the file is released */
 	bool told; /* the timer is set to look at the queue at once */
@@ -40,7 +46,7 @@ static struct proto stamp_proto = {
 /* The driver has put a stamp into the queue. Any context; ktx->lock may be held: it may be in its transmit function. */
 static void stamp_reported(struct sock *sk)
 {
-	struct ktx_stamp_socket *socket = container_of(sk, struct ktx_stamp_socket, sk);
+	struct ktx_stamp_socket *socket = container_of(sk, struct ktx_stamp_socket, inet.sk);
 	unsigned long flags;
 
 	spin_lock_irqsave(&socket->lock, flags);
@@ -73,10 +79,16 @@ static struct ktx_stamp_socket *stamp_socket_new(struct ktx *ktx)
 	sk->sk_rcvbuf = INT_MAX / 2;
 	sk->sk_tsflags = SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE | SOF_TIMESTAMPING_OPT_ID |
 			 SOF_TIMESTAMPING_OPT_TSONLY;
-	socket = container_of(sk, struct ktx_stamp_socket, sk);
+	socket = container_of(sk, struct ktx_stamp_socket, inet.sk);
 	spin_lock_init(&socket->lock);
 	socket->ktx = ktx;
 	return socket;
+}
+
+/* Whether it passes frames on to those below it as they are: not by way of the IP stack, as tunnels and VRFs do. */
+static bool passes_on(const struct net_device *dev)
+{
+	return is_vlan_dev(dev) || netif_is_macvlan(dev) || netif_is_bridge_master(dev) || netif_is_lag_master(dev);
 }
 
 bool ktx_stamp_able(struct ktx *ktx, struct net_device *dev)
@@ -89,10 +101,15 @@ bool ktx_stamp_able(struct ktx *ktx, struct net_device *dev)
 	if (likely(stamps->known))
 		return stamps->able;
 	rtnl_lock();
-	stamps->able = compat_device_stamps(dev);
-	/* A bridge or a bond says nothing of it, and has its ports' stamps all the same. */
-	netdev_for_each_lower_dev(dev, lower, iter)
-		stamps->able |= compat_device_stamps(lower);
+	/* While we waited it may have gone, and what it stands on with it. */
+	if (dev->reg_state == NETREG_REGISTERED) {
+		stamps->able = compat_device_stamps(dev);
+		/* A bridge or a bond says nothing of it, and has its ports' stamps all the same. */
+		if (passes_on(dev)) {
+			netdev_for_each_lower_dev(dev, lower, iter)
+				stamps->able |= compat_device_stamps(lower);
+		}
+	}
 	rtnl_unlock();
 	stamps->known = true;
 	return stamps->able;
@@ -111,7 +128,7 @@ int ktx_stamp_ask(struct ktx *ktx, struct sk_buff *skb)
 		stamps->socket = stamp_socket_new(ktx);
 	if (!stamps->socket)
 		return -ENOMEM;
-	skb_set_owner_w(skb, &stamps->socket->sk);
+	skb_set_owner_w(skb, &stamps->socket->inet.sk);
 	skb_shinfo(skb)->tx_flags |= COMPAT_HARDWARE_STAMP;
 	return 0;
 }
@@ -197,7 +214,7 @@ static enum hrtimer_restart stamps_due(struct hrtimer *timer)
 	spin_lock_irq(&socket->lock);
 	socket->told = false;
 	spin_unlock_irq(&socket->lock);
-	while ((skb = skb_dequeue(&socket->sk.sk_error_queue))) {
+	while ((skb = skb_dequeue(&socket->inet.sk.sk_error_queue))) {
 		take_stamp(ktx, skb);
 		kfree_skb(skb);
 	}
@@ -232,7 +249,7 @@ void ktx_stamp_close(struct ktx *ktx)
 void ktx_stamp_destroy(struct ktx *ktx)
 {
 	if (ktx->stamps.socket)
-		sock_put(&ktx->stamps.socket->sk);
+		sock_put(&ktx->stamps.socket->inet.sk);
 	ktx->stamps.socket = NULL;
 	kvfree(ktx->stamps.waits);
 	ktx->stamps.waits = NULL;

@@ -344,23 +344,28 @@ u64 ktx_send_due(struct ktx *ktx, bool *turn)
 		if (!begun)
 			begun = now;
 		/* The last stretch before each of many launches adds up, with softirqs off: only so far. */
-		horizon = now - begun < MOST_APPROACHES_NS ? now + ktx->approach_ns : now;
+		horizon = now;
+		if (now - begun < MOST_APPROACHES_NS && ktx_spin_allowed(now))
+			horizon += ktx->approach_ns;
 		if (ktx->stage)
 			ktx_take_back(ktx, horizon);
 		skb = ktx_peek(ktx, horizon);
 		if (!skb)
 			return ktx->next_launch;
-		if (ktx_frame(skb)->flags & KTX_FRAME_DROP_LATE && ktx_frame(skb)->account.launch &&
-		    now > ktx_frame(skb)->account.launch + KTX_LATE_NS) {
-			ktx_end(ktx, skb, KTX_LATE, now);
-			continue;
-		}
-		if (!has_queue(ktx, skb, now))
-			continue;
 		if (!left) {
 			ktx_publish(ktx);
 			*turn = ktx_peek(ktx, now);
 			return *turn ? now : ktx->next_launch;
+		}
+		if (ktx_frame(skb)->flags & KTX_FRAME_DROP_LATE && ktx_frame(skb)->account.launch &&
+		    now > ktx_frame(skb)->account.launch + KTX_LATE_NS) {
+			ktx_end(ktx, skb, KTX_LATE, now);
+			left--;
+			continue;
+		}
+		if (!has_queue(ktx, skb, now)) {
+			left--;
+			continue;
 		}
 		if (ktx->handed_count == KTX_MOST_HANDED || ktx->hold_count == KTX_MOST_HOLDS)
 			ktx_publish(ktx);

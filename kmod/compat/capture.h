@@ -24,7 +24,7 @@ static inline ktime_t compat_receive_stamp(const struct sk_buff *skb)
 /* The device's own stamp, or 0. */
 static inline ktime_t compat_hardware_stamp(struct sk_buff *skb)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 1, 0)
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 19, 0)
 	/* The field is then a pointer, which only the driver can read: not a VLAN interface or bridge on top of it. */
 	if (skb_shinfo(skb)->tx_flags & SKBTX_HW_TSTAMP_NETDEV)
 		return skb->dev->netdev_ops->ndo_get_tstamp ?
