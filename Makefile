@@ -19,6 +19,10 @@ include packaging/gateway/install.mk
 setup: ## install and build what the tests need and this machine lacks (Debian 12; root when packages are missing)
 	@Tests/beds/setup.sh all
 
+.PHONY: setup-build
+setup-build: ## install and build what building needs, for every target, and no more (Debian 12; root when packages are missing)
+	@Tests/beds/setup.sh targets
+
 .PHONY: setup-kernels
 setup-kernels: ## setup, and every other kernel that the module is tried on (5.10, 7, other devices' ones; root, some minutes)
 	@Tests/beds/setup.sh kernels

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Says in one line what a target lacks before anything is built for it.
 #   check.sh TARGET SWIFT COMPILER FILE...    the Swift that it is built with (as 6.3), the C compiler, and files that
-#                                             make setup makes or Debian's packages bring
+#                                             make setup-build makes or Debian's packages bring
 set -euo pipefail
 
 target=$1 swift=$2 compiler=$3
@@ -13,7 +13,7 @@ command -v swiftc > /dev/null || fail "no swiftc on the PATH; install Swift $swi
 found=$(swiftc --version 2>/dev/null | sed -n 's/.*Swift version \([0-9.]*\).*/\1/p')
 [[ $found = "$swift" || $found = "$swift".* ]] ||
 	fail "this is Swift ${found:-of an unknown version}, and $swift is needed: https://swift.org/install"
-command -v "$compiler" > /dev/null || fail "no $compiler here; run: make setup"
+command -v "$compiler" > /dev/null || fail "no $compiler here; run: make setup-build"
 for file in "${@:4}"; do
-	[ -e "$file" ] || fail "no $file; run: make setup"
+	[ -e "$file" ] || fail "no $file; run: make setup-build"
 done

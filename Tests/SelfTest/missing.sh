@@ -25,8 +25,8 @@ missing() {
 	fi
 }
 
-missing "toolchain: mips_24kc: no no-such-gcc here; run: make setup" COMPILER=no-such
-missing "libc.a; run: make setup" KTRXER_CACHE="$work/cache"
+missing "toolchain: mips_24kc: no no-such-gcc here; run: make setup-build" COMPILER=no-such
+missing "libc.a; run: make setup-build" KTRXER_CACHE="$work/cache"
 mkdir "$work/bin"
 printf '#!/bin/sh\necho "Swift version 6.1.2 (swift-6.1.2-RELEASE)"\n' > "$work/bin/swiftc"
 chmod +x "$work/bin/swiftc"

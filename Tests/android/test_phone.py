@@ -270,7 +270,7 @@ def test_page(phone, tmp_path):
     """The page as a new user follows it, from the folder with the sources, without root: every command succeeds."""
     making, running, *_, taking_off = page_blocks()
     first, _, rest = making.partition("\n")
-    assert first.startswith("make setup android ") and phones.bundle().exists()
+    assert first.startswith("make setup-build android ") and phones.bundle().exists()
     shell(phone, f"rm -rf {HOME} /bin/getprop; echo '192.0.2.1 example.net' >> /etc/hosts", phone.root)
     (tmp_path / "dist").symlink_to(ROOT / "dist")
     # When it is taken off nothing runs any more, which stop.sh's status says.

@@ -23,7 +23,7 @@ def test_dkms(tmp_path):
     # The kernel is not the one that runs here.
     for name, script in {
         "uname": f'[ "$*" = -r ] && echo {release} || exec /bin/uname "$@"',
-        "apt-get": f'[ "$*" = "install dkms linux-headers-{release}" ]',
+        "apt-get": f'[ "$*" = "install dkms linux-headers-{release} linux-headers-amd64" ]',
         "modprobe": f'[ "$*" = ktrxer ] && modinfo -k {release} ktrxer > {tmp_path}/loaded',
         "rmmod": '[ "$*" = ktrxer ]',
         "ktrxer-agent": '[ "$*" = doctor ]',

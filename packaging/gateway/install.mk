@@ -19,15 +19,15 @@ install: ## install the agent built for TARGET, manual pages, completion, servic
 	install -D -m 0644 packaging/gateway/ktrxer-agent.bash $(INSTALL_COMPLETION)
 	install -D -m 0644 packaging/gateway/ktrxer.service $(INSTALL_UNIT)
 	sed -i 's|/usr/local|$(PREFIX)|' $(INSTALL_UNIT)
-	install -D -m 0644 examples/gateway.conf $(INSTALL_EXAMPLE)
+	install -D -m 0644 packaging/gateway/gateway.conf $(INSTALL_EXAMPLE)
 	@if [ -e $(INSTALL_JOBS) ]; then echo "install: $(INSTALL_JOBS) stays as it is; $(INSTALL_EXAMPLE) is the example"; \
-	else set -x; install -D -m 0644 examples/gateway.conf $(INSTALL_JOBS); fi
+	else set -x; install -D -m 0644 packaging/gateway/gateway.conf $(INSTALL_JOBS); fi
 
 .PHONY: uninstall
 uninstall: ## remove what install has put there; a job file that was changed stays (PREFIX, DESTDIR)
 	rm -f $(DESTDIR)$(PREFIX)/bin/ktrxer-agent $(addprefix $(INSTALL_SHARE)/man/,$(INSTALL_PAGES)) \
 		$(INSTALL_COMPLETION) $(INSTALL_UNIT)
-	@if cmp -s $(INSTALL_JOBS) examples/gateway.conf; then set -x; rm $(INSTALL_JOBS); \
+	@if cmp -s $(INSTALL_JOBS) packaging/gateway/gateway.conf; then set -x; rm $(INSTALL_JOBS); \
 	elif [ -e $(INSTALL_JOBS) ]; then echo "uninstall: $(INSTALL_JOBS) was changed and stays; remove it by hand"; fi
 	rm -f $(INSTALL_EXAMPLE)
 	-@rmdir $(dir $(INSTALL_EXAMPLE)) $(dir $(INSTALL_JOBS)) 2>/dev/null || true
