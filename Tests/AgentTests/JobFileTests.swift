@@ -194,10 +194,6 @@ func errors(inJob lines: String) -> [String] {
 
     @Test(arguments: [
         (" option protocol sctp", "f:4: 'protocol' is 'sctp', expected icmp, udp or tcp"),
-        (
-            " option protocol tcp\n option size 9",
-            "f:5: the probes of tcp are SYNs, which carry no data; remove the size"
-        ),
         (" option port 53", "f:4: icmp has no ports; set protocol to udp or tcp, or remove the port"),
         (
             " option port 0\n option protocol udp",
@@ -352,7 +348,7 @@ func errors(inJob lines: String) -> [String] {
         let plain = try #require(parsed(job))
         #expect(plain.jobs[0].options.size == 0)
         #expect(plain.jobs[0].options.port == 80)
-        let full = try #require(parsed(job + "option size 0\noption port 443\n"))
+        let full = try #require(parsed(job + "option size 9\noption port 443\n"))
         #expect(full.jobs[0].options.size == 0)
         #expect(full.jobs[0].options.port == 443)
     }

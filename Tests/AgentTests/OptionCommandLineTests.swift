@@ -156,7 +156,6 @@ private func measured(_ line: String, at location: SourceLocation = #_sourceLoca
         ("ping h --rate 3", "'--rate' is an option of trace, this is a ping; remove it"),
         ("trace h -c 3", "'-c' is an option of ping and train, this is a trace; remove it"),
         ("trace h --first_hop 0", "'--first-hop' is '0', expected a whole number from 1 to 255"),
-        ("train h -P tcp -s 1000", "the probes of tcp are SYNs, which carry no data; remove the size"),
         ("ping h -p 53", "icmp has no ports; set protocol to udp or tcp, or remove the port"),
         ("trace h -f 9 -m 3", "first_hop is above max_hops; lower it or raise max_hops"),
         (

