@@ -86,16 +86,16 @@ class Phone:
             self.connect(serial)
 
     def connect(self, serial):
-        end = time.monotonic() + 60
+        end = time.monotonic() + 240
         while "connected to" not in (said := self.adb("connect", serial).stdout):
             if time.monotonic() > end:
                 raise AssertionError(f"adb does not connect: {said}{self.guest.run('cat /tmp/adbd*.log; ip addr; ps').out}")
             time.sleep(1)
 
-    def adb(self, *arguments, timeout=60):
+    def adb(self, *arguments, timeout=240):
         return subprocess.run(["adb", *arguments], env=self.environment, capture_output=True, text=True, timeout=timeout)
 
-    def script(self, path, *arguments, timeout=300, environment=None):
+    def script(self, path, *arguments, timeout=1200, environment=None):
         return subprocess.run(
             [path, *arguments], env={**self.environment, **(environment or {})}, capture_output=True, text=True, timeout=timeout,
             stdin=subprocess.DEVNULL,

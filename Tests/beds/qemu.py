@@ -24,7 +24,7 @@ import subprocess
 import tempfile
 import time
 
-from guest import BEDS, BedFailure, Guest, Result, clipped
+from guest import BEDS, PATIENCE, BedFailure, Guest, Result, clipped
 from kept import kept
 
 KERNELS = BEDS.parent / "kernel" / "kernels.sh"
@@ -307,7 +307,7 @@ def _ended(command, folder, timeout, only):
     """Runs the emulator until it ends, or has reported as much as is wanted; returns the kernel log."""
     enough = only if callable(only) else lambda said: only and f"{only}.status" in said
     path = folder / "kernel.log"
-    end = time.monotonic() + timeout
+    end = time.monotonic() + PATIENCE * timeout
     with open(path, "wb") as log:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=dict(os.environ, TZ="UTC"),
@@ -315,7 +315,7 @@ def _ended(command, folder, timeout, only):
     try:
         while process.poll() is None and not enough(_said(folder)):
             if time.monotonic() > end:
-                raise BedFailure(f"not done after {timeout} s\n--- kernel log\n{clipped(path.read_text(errors='replace'))}")
+                raise BedFailure(f"not done after {PATIENCE * timeout} s\n--- kernel log\n{clipped(path.read_text(errors='replace'))}")
             time.sleep(0.1)
     finally:
         # What it has captured is in the file when it ends of its own accord, and when it is asked to.

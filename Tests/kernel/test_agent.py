@@ -141,8 +141,6 @@ def test_nothing_is_left_open(debug, home):
 
 def test_a_big_measurement(debug, home):
     """More probes than a ring has entries."""
-    # The architecture's switch of stacks is at odds with KASAN when an interrupt comes in the middle of another.
-    debug.tolerate(r"KASAN: stack-out-of-bounds in (to|from)_irq_stack")
     record = home.measure(
         f"train -T kernel -P udp -p 7 -c 1500 -i 100us --max-pps 10000 -s 300 {SERVER['4']}", 0, 1
     )

@@ -65,7 +65,8 @@ DROPPED = 12
 
 @pytest.mark.parametrize("kind, ends", [("dummy", ENDS), ("veth peer name back", ENDS | {DROPPED})], ids=["dummy", "veth"])
 def test_interfaces_going(guest, kind, ends):
-    """Removed with frames under way and waiting: each completes."""
+    """Removed with frames under way and waiting: each completes. On a busy machine a second of the guest's may have passed when
+    an interface goes: of trains that last longer some are left in any case."""
     each = f"{kind}$number" if "peer" in kind else kind
     result = guest.run(
         f"""
@@ -74,7 +75,7 @@ def test_interfaces_going(guest, kind, ends):
                 /sbin/ip link add gone$number type {each}
                 /sbin/ip link set gone$number up
                 [ ! -e /sys/class/net/back$number ] || /sbin/ip link set back$number up
-                {guest.inside}/ktx -i gone$number -n 40 -l 300 -s 1000000 -g 25000000 -w 3000 > /tmp/gone$number &
+                {guest.inside}/ktx -i gone$number -n 40 -l 300 -s 1000000 -g $((round % 2 ? 25 : 500))000000 -w 30000 > /tmp/gone$number &
             done
             sleep 0.$((round % 2))$((round % 9 + 1))
             for number in 1 2 3 4 5; do /sbin/ip link del gone$number; done

@@ -66,7 +66,7 @@ def test_every_frame_arrives(guest):
             script.ioctl(0, THRESHOLD, 300)
             script.call("poll", 0, 20_000)
             look = capture.look()
-            arguments = f"-i {sender} -n 300 -l 1428 -f {flags} -A {HERE} -B {THERE} -p 2009 -a 255"
+            arguments = f"-i {sender} -n 300 -l 1428 -f {flags} -A {HERE} -B {THERE} -p 2009 -a 255 -w 20000"
             said = parsed(guest.run(
                 f"{catching(guest, script, others)}; {inside(its)}{guest.inside}/ktx {arguments} > /tmp/sent; wait; cat /tmp/sent", timeout=120,
             ))
@@ -79,7 +79,7 @@ def test_every_frame_arrives(guest):
 
 def test_instants(guest):
     for sender, its, *_ in cards(guest):
-        said = send(guest, f"-i {sender} -n 30 -l 100 -s 20000000 -g 2000000 -o", namespace=its)
+        said = send(guest, f"-i {sender} -n 30 -l 100 -s 20000000 -g 2000000 -o -w 20000", namespace=its)
         assert said.statuses == [SENT] * 30
         assert [done["cookie"] for done in said.completions] == list(range(29, -1, -1))
         assert min(said.slips) >= 0, said.slips
@@ -111,7 +111,7 @@ def test_operations(guest):
         frames.send("far0", packets.ethernet(NEAR, FAR, packets.ip4(THERE, HERE, 17, datagram)))
     script.ioctl(0, THRESHOLD, 2)
     script.call("poll", 0, 20_000)
-    script.call("sleep", 200)
+    script.call("sleep", 2000)
     look = capture.look()
     counters = capture.counters()
     sent = guest.run(f"{catching(guest, script)}; {inside('far')}{frames.written(guest, 'frames')}; wait").check().out
@@ -141,7 +141,7 @@ def test_echo_responder(guest):
     answer = reaction(4, 0, len(echo), copies, flags=REACT_CHECKSUMS | REACT_APPEND_PAYLOAD)
     added = capture.add(rule(1, CAPTURE_DROP, destination="10.9.0.99/32", protocol=1, icmp_type=8, interface_index=index,
                              reaction=answer, flags=RULE_NEIGHBOUR))  # fmt: skip
-    script.call("sleep", 6000)
+    script.call("sleep", 15_000)
     counters = capture.counters()
     script.run(guest, meanwhile="sleep 1; /bin/ip netns exec far /bin/busybox ping -c 3 -s 100 -i 1 10.9.0.99")
     added.check()

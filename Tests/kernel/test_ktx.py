@@ -84,7 +84,7 @@ def test_interrupts(guest):
         else:
             raise AssertionError(f"{before - begun}: {said}")
     assert send(guest, "-i odd0 -n 20 -l 100").statuses == [SENT] * 20
-    assert send(guest, f"-i odd0 -n 5 -l 100 -s 20000000 -g 2000000 -f {DROP_LATE}").statuses == [SENT] * 5
+    assert send(guest, f"-i odd0 -n 5 -l 100 -s 100000000 -g 2000000 -f {DROP_LATE}").statuses == [SENT] * 5
     assert odd(guest, "interrupts") == before
 
 
@@ -181,7 +181,7 @@ def test_ended_while_staged(guest):
         meanwhile="sleep 0.1; for each in 1 2 3; do /sbin/ip link set odd0 down; /sbin/ip link set odd0 up; done",
     )  # fmt: skip
     assert len(said.statuses) == 300 and set(said.statuses) <= {SENT, DOWN, BUSY}, said
-    assert said.statuses.count(SENT) > 100, said
+    assert said.statuses.count(SENT) > 50, said
 
 
 def test_same_instant(guest):
@@ -200,7 +200,7 @@ def test_late(guest):
     said = send(guest, f"-i odd0 -n 3 -l 100 -s -5000000 -g 1 -f {DROP_LATE}")
     assert said.statuses == [LATE] * 3
     assert odd(guest, "taken") == taken
-    said = send(guest, f"-i odd0 -n 3 -l 100 -s 5000000 -g 1000000 -f {DROP_LATE}")
+    said = send(guest, f"-i odd0 -n 3 -l 100 -s 100000000 -g 1000000 -f {DROP_LATE}")
     assert said.statuses == [SENT] * 3
 
 
@@ -365,7 +365,8 @@ def test_cancel(guest):
 def test_received_as_sent(guest):
     """What leaves by one end of a veth pair arrives at the other byte for byte, as tcpdump there sees it."""
     guest.run(
-        "/sbin/ip netns exec far tcpdump -U -Z root -i far0 -w /tmp/far.pcap udp port 9 2> /tmp/far.err & sleep 1"
+        "/sbin/ip netns exec far tcpdump -U -Z root -i far0 -w /tmp/far.pcap udp port 9 2> /tmp/far.err & "
+        "until grep -q listening /tmp/far.err; do sleep 0.1; done"
     )
     mac = guest.run("/sbin/ip netns exec far cat /sys/class/net/far0/address").check().out.strip()
     for length in 60, 300, 1514:

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from bed import SERVER4
+from bed import SECOND, SERVER4
 from records import lost_records, records
 
 ROUTER = "192.168.1.1"
@@ -74,7 +74,7 @@ def test_killed_at_random(bed, rounds):
     found = records(text)
     assert text.endswith("\n")
     # The last run's 80, and those of the three quarters that were let come so far: eight or more at a time.
-    assert len(found) > 80 + 6 * rounds, f"only {len(found)} records"
+    assert len(found) > 80 + 4 * rounds, f"only {len(found)} records"
     said = bed.run(f"cat {folder}/said").out
     assert "Fatal" not in said and "rap" not in said, said
 
@@ -91,7 +91,7 @@ def test_term_finishes_the_record(bed):
     lines = seen.out.splitlines()
     assert "status 0" in lines, seen
     (record,) = records("\n".join(line for line in lines if line.startswith("{")))
-    assert 5 <= record.answered_count <= 15, record
+    assert abs(record.answered_count - record.fields["duration_ns"] / (SECOND / 10)) <= 3, record
 
 
 def test_torn_line_is_repaired(bed):

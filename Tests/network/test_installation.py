@@ -149,7 +149,7 @@ def test_unit_lets_the_agent_work(plain):
     folder.mkdir()
     (folder / "jobs").write_text(JOBS)
     seen = plain.run(
-        f"cd {folder}; timeout -s TERM 12 strace -f -o calls setpriv --bounding-set -all,{capabilities.replace(' ', ',')} "
+        f"cd {folder}; timeout -s TERM 40 strace -f -o calls setpriv --bounding-set -all,{capabilities.replace(' ', ',')} "
         "--no-new-privs ktrxer-agent run -f jobs", timeout=60
     )
     results = (folder / "results.jsonl").read_text()

@@ -50,7 +50,7 @@ chroot /machine {ENVIRONMENT} /usr/bin/unshare --fork --pid --mount --cgroup \
 # The first of this name: while it starts, it has children that are not yet what they will be.
 FIRST = "$(pidof systemd | tr ' ' '\\n' | sort -n | head -n 1)"
 # A unit of the machine's own that fails here is not what is tested.
-READY = "timeout 60 systemctl is-system-running --wait || [ $? != 124 ]"
+READY = "timeout 240 systemctl is-system-running --wait || [ $? != 124 ]"
 
 
 class Gateway:

@@ -97,7 +97,9 @@ def test_it_comes_again(gateway):
     """).check()
     more_records(gateway, than=len(records(gateway)) + 1)
     assert shown(gateway, "ActiveState", "NRestarts") == ("active", "1")
-    gateway.run("echo nonsense >> /etc/config/ktrxer; systemctl restart ktrxer; sleep 3").check()
+    gateway.run("echo nonsense >> /etc/config/ktrxer; systemctl restart ktrxer").check()
+    # It has come when its process was forked; one that would start again and again never fails.
+    gateway.run("for i in $(seq 120); do [ $(systemctl show -P ActiveState ktrxer) != failed ] || break; sleep 0.5; done", timeout=120).check()
     assert shown(gateway, "ActiveState", "ExecMainStatus", "NRestarts") == ("failed", "2", "0")
     gateway.run("sed -i '$d' /etc/config/ktrxer; systemctl restart ktrxer").check()
 
