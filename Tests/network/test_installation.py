@@ -150,7 +150,9 @@ def test_unit_lets_the_agent_work(plain):
     (folder / "jobs").write_text(JOBS)
     seen = plain.run(
         f"cd {folder}; timeout -s TERM 40 strace -f -o calls setpriv --bounding-set -all,{capabilities.replace(' ', ',')} "
-        "--no-new-privs ktrxer-agent run -f jobs", timeout=60
+        "--no-new-privs ktrxer-agent run -f jobs & watched=$!; "
+        "until [ $(wc -l < results.jsonl) -ge 5 ]; do sleep 0.5; kill -0 $watched || break; done 2> /dev/null; "
+        "kill -TERM $watched; wait $watched", timeout=60
     )
     results = (folder / "results.jsonl").read_text()
     for job in "ping", "trace", "train", "socket":
