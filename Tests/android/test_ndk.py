@@ -16,9 +16,9 @@ from guest import ROOT
 BIONIC = set("""
     __cmsg_nxthdr _exit abort bind clock_getres clock_gettime clock_nanosleep close connect dup2 fchmod flock fork free fstat
     fstat64 fsync ftruncate ftruncate64 getaddrinfo getenv geteuid getpagesize getpid getppid getrlimit getrlimit64
-    getsockname getsockopt if_indextoname inet_pton ioctl kill localtime_r lstat lstat64 malloc memcmp memcpy memmove memset
+    getsockname getsockopt if_indextoname inet_pton ioctl kill localtime_r lstat lstat64 madvise malloc memcmp memcpy memmove memset
     mkdir mmap mmap64 munmap nanosleep open open64 pipe2 poll posix_memalign ppoll prctl pread pread64 read recv recvmsg
-    rename send sendmsg sendto setsockopt sigaddset sigemptyset sigfillset signal signalfd sigprocmask socket stat stat64
+    rename send sendmsg sendto setsockopt sigaddset sigemptyset sigfillset sigismember signal signalfd sigpending sigprocmask socket stat stat64
     strchr strcmp strcpy strcspn strerror strlen strncmp strncpy strrchr strspn syscall uname unlink waitpid write
 """.split())
 #: What has another name there, or belongs to the compiler: errno, the start, the processor's features, memcmp for equality.
