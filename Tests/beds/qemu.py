@@ -247,9 +247,9 @@ class ExactRun:
 
 
 def exact_run(root, kernel, scripts, cards=("e1000", "e1000"), modules=(), files=(), shift=3, memory="256M",
-              dump=None, dump_bytes=65536, timeout=120, only=None, options=()):
+              dump=None, dump_bytes=65536, timeout=120, only=None, options=(), repeatable=True):
     """Runs scripts in a guest of their own. One instruction takes 2^shift ns. `dump` is the number of the card to capture at,
-    so many bytes of each frame. `options` are further ones of qemu's.
+    so many bytes of each frame. `options` are further ones of qemu's. Without `repeatable`, two runs need not be the same.
     With `only`, the guest is ended after so many scripts; up to there everything is as if it were not. It may be a function that
     says so of what the scripts have reported, {"NUMBER.out": content and so on}; it is asked several times a second."""
     with tempfile.TemporaryDirectory(prefix="ktrxer-exact-") as name:
@@ -259,8 +259,9 @@ def exact_run(root, kernel, scripts, cards=("e1000", "e1000"), modules=(), files
         command = _machine(kernel, folder / "initramfs", cards, memory, f"BED=batch BED_PORT={kernel.machine.port_name}", exact=True)
         # Recorded only because the emulator's two threads then take turns: the clock could leap, when nothing is to do, before
         # the instructions up to there were counted.
+        turns = f",rr=record,rrfile={os.devnull}" if repeatable else ""
         command += [
-            "-icount", f"shift={shift},align=off,sleep=off,rr=record,rrfile={os.devnull}", "-rtc", "base=2024-01-01,clock=vm", "-seed", "1",
+            "-icount", f"shift={shift},align=off,sleep=off{turns}", "-rtc", "base=2024-01-01,clock=vm", "-seed", "1",
             *(option.format(results=folder / "results") for option in kernel.machine.port), *options,
         ]
         if dump is not None:
