@@ -103,7 +103,7 @@ def tried(name, folder):
     card = "pcnet" if kind.startswith("mips") else "e1000"
     files = [("/ktrxer.ko", kbed.built_module(kbed.KMOD, name))]
     try:
-        # qemu 7.2 cannot record ARMv7's 6.12 (an assertion of its own fails); whether a module works need not be told twice alike.
+        # qemu 7.2 cannot record ARMv7's 6.12 and 7 (an assertion of its own fails); whether a module works need not be told twice alike.
         done = exact_run(
             root, kernel, list(scripts.values()), cards=(card,), files=files, shift=1, timeout=300, repeatable=False
         )

@@ -18,7 +18,7 @@ enum ktrxer_signal {
 int32_t ktrxer_signal_open(void);
 /* The next signal (enum ktrxer_signal), without waiting. `reloads`: SIGHUP is no reason to stop. */
 int32_t ktrxer_signal_next(int32_t descriptor, int32_t reloads);
-/* 1: KTRXER_SIGNAL_STOP, has been taken. */
+/* 1 once ktrxer_signal_next() has told of a stop. */
 int32_t ktrxer_signal_stopped(void);
 
 #endif

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /*
- * Writes to a pipe, terminal or file, and waits while it is full: for at most `timeout` ns at a time, or, below 0, as
+ * Writes to a pipe, terminal or file, and waits while it is full: for at most `timeout` ns in all, or, below 0, as
  * long as it takes, but not with SIGTERM, SIGINT or SIGHUP pending, and no longer than a second once the process has
  * been told to stop. After a reader was too slow once, it is not waited for until it has read. The number of bytes,
  * less than `count` if it failed on the way, or -errno if it failed before the first (-EAGAIN: too slow, -EINTR: a
